@@ -1,0 +1,143 @@
+"""A frame at a glance: its first rows, and of each column its type, gaps and spread."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from flyte_jupyter.notebook.render.html import Html, join, note, tag
+from flyte_jupyter.notebook.render.shapes import Shape, shape_of, shown
+from flyte_jupyter.notebook.render.text import plural, shorten
+from flyte_jupyter.notebook.render.text import table as text_table
+from flyte_jupyter.notebook.render.views import View, view_of
+
+ROWS, COLUMNS = 20, 30
+LIMIT = 100_000
+"""At most so many bytes of HTML."""
+
+SAMPLE = 2_000
+"""Spreads are told from so many rows, evenly chosen."""
+
+CELL = 48
+_NUMBERS = ("int", "uint", "float", "double", "decimal", "Int", "UInt", "Float", "Decimal")
+_NAME = "text-align:{};padding:3px 10px;white-space:nowrap;vertical-align:bottom;font-weight:600"
+_CELL = "text-align:{};padding:2px 10px;white-space:nowrap"
+_QUIET = "font-weight:400;font-size:11px;opacity:.75"
+_MISSING = Html('<span style="opacity:.6">null</span>')
+
+
+def frame_preview(frame: Any, *, rows: int = ROWS, columns: int = COLUMNS, limit: int = LIMIT) -> Html:
+    """Show a pandas or polars DataFrame or an Arrow table; never more than ``limit`` bytes of it.
+
+    Args:
+        frame: the frame, in memory; nothing of it is changed, and only its own library is used.
+        rows: show at most so many of its first rows.
+        columns: show at most so many of its first columns.
+        limit: at most so many bytes of HTML; fewer rows and columns are shown where needed.
+
+    Raises:
+        TypeError: it is no such frame.
+    """
+    view = view_of(frame)
+    while True:
+        found = _preview(view, min(rows, view.rows), min(columns, len(view.names)))
+        if len(found.encode()) <= limit or (rows <= 1 and columns <= 1):
+            return found
+        rows, columns = max(1, min(rows, view.rows) // 2), max(1, min(columns, len(view.names)) * 3 // 4)
+
+
+def frame_text(frame: Any, *, rows: int = 10, columns: int = 12) -> str:
+    """Show a frame in a terminal."""
+    view = view_of(frame)
+    rows, columns = min(rows, view.rows), min(columns, len(view.names))
+    cells = [
+        [shown(value, 20) if value is not None else "null" for value in _head(view, i, rows)]
+        for i in range(columns)
+    ]
+    names = [shorten(view.names[i], 20) for i in range(columns)]
+    right = [i for i in range(columns) if _right(view, i)]
+    lines = text_table(names, list(zip(*cells, strict=True)), right)
+    return f"{lines}\n{_size(view, rows, columns)}"
+
+
+def _preview(view: View, rows: int, columns: int) -> Html:
+    label = view.index(rows)
+    header = [_corner(label[0])] if label else []
+    header += [_heading(view, i) for i in range(columns)]
+    heads = [_head(view, i, rows) for i in range(columns)]
+    styles = [_CELL.format("right" if _right(view, i) else "left") for i in range(columns)]
+    labels = (
+        [tag("th", shown(v, CELL), scope="row", style=_CELL.format("left")) for v in label[1]]
+        if label
+        else []
+    )
+    body = [
+        tag(
+            "tr",
+            labels[row] if labels else None,
+            *(tag("td", _cell(heads[i][row]), style=styles[i]) for i in range(columns)),
+        )
+        for row in range(rows)
+    ]
+    top = tag("thead", tag("tr", *header), style="border-bottom:1px solid rgba(128,128,128,.35)")
+    table = tag(
+        "table",
+        top,
+        tag("tbody", *body),
+        style="margin:0;border-collapse:collapse;table-layout:auto;font-size:12px",
+    )
+    said = note(_size(view, rows, columns), _sampled(view))
+    return join([tag("div", table, style="overflow:auto;max-width:100%"), said])
+
+
+def _head(view: View, column: int, rows: int) -> Sequence[object]:
+    return view.values(column, 0, 1, rows) if rows else []
+
+
+def _corner(name: str) -> Html:
+    return tag("th", shorten(name, CELL), scope="col", style=_NAME.format("left"))
+
+
+def _heading(view: View, column: int) -> Html:
+    nulls = view.nulls(column)
+    gone = f" · {100 * nulls / view.rows:.2g} % null" if nulls else ""
+    spread = _shape(view, column)
+    parts = (
+        tag("div", shorten(view.names[column], CELL)),
+        tag("div", shorten(view.dtype(column), 28), gone, style=_QUIET),
+        tag("div", spread.html(), style="height:22px;padding:2px 0"),
+        tag("div", shorten(spread.brief, 26), style=_QUIET, title=spread.words),
+    )
+    return tag("th", *parts, scope="col", style=_NAME.format("right" if _right(view, column) else "left"))
+
+
+def _shape(view: View, column: int) -> Shape:
+    if not view.rows:
+        return Shape(brief="no values", words="no values")
+    return shape_of(view.values(column, 0, _step(view), SAMPLE), sampled=_step(view) > 1)
+
+
+def _step(view: View) -> int:
+    return max(1, view.rows // SAMPLE)
+
+
+def _cell(value: object) -> object:
+    return _MISSING if value is None else shown(value, CELL)
+
+
+def _right(view: View, column: int) -> bool:
+    return view.dtype(column).startswith(_NUMBERS)
+
+
+def _size(view: View, rows: int, columns: int) -> str:
+    """Say what is shown: ``"Showing 20 of 336,776 rows and 9 columns (pandas)"``."""
+    head = "Showing " if rows < view.rows or columns < len(view.names) else ""
+    return (
+        f"{head}{_of(rows, view.rows, 'row')} and {_of(columns, len(view.names), 'column')} ({view.library})"
+    )
+
+
+def _of(shown_ones: int, count: int, noun: str) -> str:
+    return plural(count, noun) if shown_ones == count else f"{shown_ones:,} of {plural(count, noun)}"
+
+
+def _sampled(view: View) -> str:
+    return f"; ranges and shares are those of {SAMPLE:,} rows" if _step(view) > 1 else ""

@@ -1,0 +1,55 @@
+"""A task's report: any HTML, shut into a frame that runs scripts but reaches neither page nor network."""
+
+from flyte_jupyter.notebook.render.html import Html, join, note, tag
+from flyte_jupyter.notebook.render.text import clean, size
+
+LIMIT = 2_000_000
+"""A report of more bytes is not carried in the output; the store keeps it."""
+
+POLICY = (
+    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; font-src data:"
+)
+
+# White ground, since reports are written for it; a report may say otherwise: `:where` yields to any rule.
+_HEAD = (
+    '<!doctype html><meta charset="utf-8">'
+    f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
+    "<style>:where(html){background:#fff;color:#1b1f24;font:14px/1.5 system-ui,sans-serif}"
+    ":where(body){margin:12px}:where(img){max-width:100%}</style>"
+    "<script>(()=>{let last=0;const tell=()=>{const d=document,h=Math.ceil(Math.max("
+    "d.documentElement.getBoundingClientRect().height,d.body?d.body.scrollHeight:0));"
+    "if(h!==last){last=h;parent.postMessage({flyteReportHeight:h},'*')}};"
+    "addEventListener('load',()=>{tell();new ResizeObserver(tell).observe(document.documentElement)})})()"
+    "</script>"
+)
+
+# Runs in trusted outputs only: gives the frame beside it the height that its page asks for, within bounds.
+_FIT = (
+    "(()=>{const f=document.currentScript&&document.currentScript.previousElementSibling;if(!f)return;"
+    "const on=e=>{if(!f.isConnected){removeEventListener('message',on);return}"
+    "if(e.source!==f.contentWindow)return;const h=Number(e.data&&e.data.flyteReportHeight);"
+    "if(h>0)f.style.height=Math.min(Math.max(h,60),4000)+'px'};addEventListener('message',on)})()"
+)
+
+
+def report_frame(html: str, *, height: int = 420, title: str = "Report") -> Html:
+    """Show a report in its sandbox.
+
+    A page that takes frames out (a notebook that is not trusted) leaves the frame's own text in: a line that
+    says why no report is to be seen.
+    """
+    html = clean(html)
+    if (found := len(html.encode())) > LIMIT:
+        return note(
+            f"The report has {size(found)}, more than an output should carry; it is kept in the run store."
+        )
+    frame = tag(
+        "iframe",
+        "The report is shown once the notebook is trusted.",
+        sandbox="allow-scripts",
+        srcdoc=_HEAD + html,
+        title=title,
+        height=height,
+        style=f"width:100%;height:{height}px;border:1px solid rgba(128,128,128,.35);border-radius:4px",
+    )
+    return join([frame, Html(f"<script>{_FIT}</script>")])

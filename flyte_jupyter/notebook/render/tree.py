@@ -1,0 +1,131 @@
+"""The actions of a run as a table: the tree where all fit, else bad ones first."""
+
+from collections.abc import Iterator, Sequence
+
+from flyte_jupyter.notebook.render.clusters import label
+from flyte_jupyter.notebook.render.html import Html, join, note, tag
+from flyte_jupyter.notebook.render.phases import BAD, badge, look
+from flyte_jupyter.notebook.render.text import duration, plural, shorten
+from flyte_jupyter.runs.events import ROOT
+from flyte_jupyter.runs.state import ActionState, RunState
+
+ROWS = 200
+NOTABLE, SEEN = 0.05, 0.0005
+"""From so many seconds on, waiting is worth a column, and a cell in it."""
+
+DEEPEST = 24
+"""Deeper actions are not indented further."""
+
+_WIDTHS = {
+    "Action": 190, "State": 120, "Began": 90, "Waited": 90, "Took": 100, "Attempts": 80,
+    "Place": 100, "Cache": 80,
+}  # fmt: skip
+_CELL = "text-align:left;white-space:nowrap"
+_HEAD = f"{_CELL};font-weight:400"
+_TABLE = "margin:2px 0;border-collapse:collapse;table-layout:auto;font-size:12px"
+
+Row = tuple[ActionState, int]
+
+
+def tree(state: RunState, *, now: float, rows: int = ROWS) -> Html:
+    """Show the actions as a table.
+
+    Args:
+        state: the run.
+        now: the end of durations that go on.
+        rows: show at most so many.
+    """
+    shown = chosen(state, rows)
+    names = [name for name, used in _used(shown).items() if used]
+    header = tag("tr", *(tag("th", name, scope="col", style=_HEAD) for name in names))
+    widths = tag("colgroup", *(tag("col", width=_WIDTHS[name]) for name in names))
+    body = [_row(state, action, depth, names, now) for action, depth in shown]
+    table = tag(
+        "table",
+        widths,
+        tag("thead", header, style="opacity:.75"),
+        tag("tbody", *body),
+        cellpadding=3,
+        style=_TABLE,
+    )
+    left = len(state.actions) - len(shown)
+    more = (
+        note(f"Showing {len(shown):,} of {plural(len(state.actions), 'action')}: bad ones first.")
+        if left
+        else None
+    )
+    return join([more, tag("div", table, style="max-height:420px;overflow:auto")])
+
+
+def chosen(state: RunState, rows: int) -> Sequence[Row]:
+    """Choose the actions to show, each with its depth."""
+    if len(state.actions) <= rows:
+        return list(_deep(state))
+    actions = sorted(
+        state.actions.values(), key=lambda a: (a.name != ROOT, look(a).urgent if a.phase in BAD else 9)
+    )
+    return [(action, 0) for action in actions[:rows]]
+
+
+def _deep(state: RunState) -> Iterator[Row]:
+    """Walk the tree; actions that hang nowhere come last."""
+    seen: set[str] = set()
+    for top in (ROOT, *state.actions):
+        todo = [(top, 0)]
+        while todo:
+            name, depth = todo.pop()
+            if name in seen or name not in state.actions:
+                continue
+            seen.add(name)
+            yield state.actions[name], depth
+            todo += [(child.name, depth + 1) for child in reversed(state.children(name))]
+
+
+def _used(shown: Sequence[Row]) -> dict[str, bool]:
+    """Tell which columns say anything."""
+    actions = [action for action, _ in shown]
+    return {
+        "Action": True,
+        "State": True,
+        "Began": True,
+        "Waited": any(_waited(a) >= NOTABLE for a in actions),
+        "Took": True,
+        "Attempts": any(len(a.attempts) > 1 for a in actions),
+        "Place": len({a.place for a in actions if a.place}) > 1,
+        "Cache": any(a.cache not in ("", "disabled") for a in actions),
+    }
+
+
+def _row(state: RunState, action: ActionState, depth: int, names: Sequence[str], now: float) -> Html:
+    indent = f"{_HEAD};padding-left:{3 + 16 * min(depth, DEEPEST)}px" if depth else _HEAD
+    name = tag(
+        "th",
+        shorten(label(action), 48),
+        scope="row",
+        title=shorten(f"{action.name} {action.task}", 120),
+        style=indent,
+    )
+    seen = look(action)
+    texts = {
+        "State": join([badge(seen), seen.word], " "),
+        "Began": f"+{duration((action.started or action.queued or state.started) - state.started)}",
+        "Waited": duration(_waited(action)) if _waited(action) >= SEEN else "",
+        "Took": _took(action, now),
+        "Attempts": str(len(action.attempts) or ""),
+        "Place": action.place,
+        "Cache": "" if action.cache == "disabled" else action.cache,
+    }
+    return tag("tr", name, *(tag("td", texts[n], style=_CELL) for n in names[1:]))
+
+
+def _waited(action: ActionState) -> float:
+    if action.started is None or action.queued is None:
+        return 0.0
+    return action.started - action.queued
+
+
+def _took(action: ActionState, now: float) -> str:
+    begun = action.started if action.started is not None else action.queued
+    if begun is None or (action.started is None and action.ended is None):
+        return ""
+    return duration((now if action.ended is None else action.ended) - begun)
