@@ -1,0 +1,263 @@
+"""What happens in a run, as frozen values with one MessagePack and JSON form.
+
+A run is a tree of actions; its root is named ``a0``. Everything that a screen shows of a run is the
+fold of these events (``runs/state.py``). Log lines are not events; the store keeps them as rows of their own.
+"""
+
+import base64
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar, TypeAlias
+
+VERSION = 1
+"""The form's version; readers accept it and older ones."""
+
+ROOT = "a0"
+"""The name of a run's root action."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that happened to an action of a run.
+
+    Args:
+        run: the run's name.
+        action: the action's name, unique in the run.
+        time: when, in seconds since 1970-01-01 UTC.
+    """
+
+    kind: ClassVar[str] = "event"
+    run: str
+    action: str
+    time: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStarted(Event):
+    """A run begins; always the first event, with ``action == "a0"``.
+
+    Args:
+        task: the root task's qualified name.
+        mode: local, hybrid or remote.
+        source: where it was started from: {"notebook": path, "cell": cell id, "host": ..., "pid": ...}.
+        labels: the user's labels.
+        environment: what it ran with: {"python": "3.11.7", ...}.
+        rerun_of: the run that it continues, if it does.
+    """
+
+    kind: ClassVar[str] = "run"
+    task: str
+    mode: str = "local"
+    source: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    rerun_of: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionQueued(Event):
+    """An action exists and waits.
+
+    Args:
+        task: qualified name of the task.
+        name: its short name, for people.
+        parent: the action that called it; None for the root.
+        group: the group that it was called in.
+        what: "task" or "trace".
+        inputs: its inputs, packed (``types.packed``); None where they are not kept.
+        version: the task's cache version, empty where it is not cached.
+    """
+
+    kind: ClassVar[str] = "queued"
+    task: str
+    name: str
+    parent: str | None = None
+    group: str | None = None
+    what: str = "task"
+    inputs: bytes | None = None
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptStarted(Event):
+    """A place to run begins attempt number ``attempt`` (from 1)."""
+
+    kind: ClassVar[str] = "started"
+    attempt: int
+    place: str = "thread"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why an attempt or action failed, as text that is safe to keep.
+
+    Args:
+        code: the exception's class name.
+        message: its message, secrets redacted.
+        traceback: the user's frames as text, secrets redacted.
+        kind: whose fault: user, system, unknown, timeout, abort.
+    """
+
+    code: str
+    message: str
+    traceback: str = ""
+    kind: str = "user"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptFailed(Event):
+    """One attempt failed.
+
+    Args:
+        attempt: its number.
+        failure: why.
+        retry_in: seconds until the next attempt; None if there will be none.
+    """
+
+    kind: ClassVar[str] = "attempt_failed"
+    attempt: int
+    failure: Failure
+    retry_in: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheChecked(Event):
+    """The cache was asked. ``status`` is hit, miss, refresh (not asked, will store) or disabled."""
+
+    kind: ClassVar[str] = "cache"
+    status: str
+    key: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportWritten(Event):
+    """The action's report was flushed; ``blob`` is the digest of its HTML."""
+
+    kind: ClassVar[str] = "report"
+    blob: str
+    tabs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionSucceeded(Event):
+    """The end. ``outputs`` are packed; None where they are not kept."""
+
+    kind: ClassVar[str] = "succeeded"
+    outputs: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionFailed(Event):
+    """The end: no attempt is left. ``failure.kind == "timeout"`` makes the phase TIMED_OUT."""
+
+    kind: ClassVar[str] = "failed"
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionAborted(Event):
+    """The end: somebody stopped it."""
+
+    kind: ClassVar[str] = "aborted"
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunInterrupted(Event):
+    """The process that drove the run is gone; every action that had not ended is interrupted."""
+
+    kind: ClassVar[str] = "interrupted"
+    reason: str = ""
+
+
+Emit: TypeAlias = Callable[[Event], None]
+"""What a backend is given to say what happens. Cheap, never raises, from any thread."""
+
+KINDS: Mapping[str, type[Event]] = {
+    c.kind: c
+    for c in (
+        RunStarted, ActionQueued, AttemptStarted, AttemptFailed, CacheChecked, ReportWritten,
+        ActionSucceeded, ActionFailed, ActionAborted, RunInterrupted,
+    )
+}  # fmt: skip
+
+
+def to_plain(event: Event) -> dict[str, Any]:
+    """Write an event as data, bytes as they are and defaults left out: ``{"v": 1, "kind": ..., ...}``."""
+    out: dict[str, Any] = {"v": VERSION, "kind": event.kind}
+    for name, default in _fields(type(event)):
+        value = getattr(event, name)
+        if value == default and default is not _REQUIRED:
+            continue
+        out[name] = _failure_to_plain(value) if isinstance(value, Failure) else value
+    return out
+
+
+def from_plain(data: Mapping[str, Any]) -> Event:
+    """Read what ``to_plain`` wrote; unknown fields are ignored, so newer writers can be read.
+
+    Raises:
+        ValueError: no such kind of event, or a field that it needs is missing.
+    """
+    cls = KINDS.get(data.get("kind", ""))
+    if cls is None:
+        raise ValueError(f"unknown event kind {data.get('kind')!r}; known are {', '.join(KINDS)}")
+    known = {name: data[name] for name, _ in _fields(cls) if name in data}
+    if "failure" in known:
+        known["failure"] = Failure(**known["failure"])
+    if "tabs" in known:
+        known["tabs"] = tuple(known["tabs"])
+    try:
+        return cls(**known)
+    except TypeError as error:
+        raise ValueError(f"event {data.get('kind')!r}: {error}") from None
+
+
+def to_json(event: Event) -> str:
+    """Write an event as one line of JSON; inputs and outputs are base64."""
+    data = to_plain(event)
+    for name in _BYTES & data.keys():
+        data[name] = base64.b64encode(data[name]).decode()
+    return json.dumps(data, default=dict)
+
+
+def from_json(line: str) -> Event:
+    """Read what ``to_json`` wrote.
+
+    Raises:
+        ValueError: it is no event.
+    """
+    data = json.loads(line)
+    if not isinstance(data, dict):
+        raise ValueError(f"not an event: {line[:80]!r}")  # noqa: TRY004 - of JSON, not of Python
+    for name in _BYTES & data.keys():
+        data[name] = base64.b64decode(data[name], validate=True)
+    return from_plain(data)
+
+
+_BYTES = frozenset({"inputs", "outputs"})
+_REQUIRED = object()
+
+
+def _failure_to_plain(failure: Failure) -> dict[str, str]:
+    return {f.name: getattr(failure, f.name) for f in fields(Failure)}
+
+
+def _fields(cls: type[Event]) -> tuple[tuple[str, Any], ...]:
+    found = _FIELDS.get(cls)
+    if found is None:
+        found = tuple((f.name, _default(f)) for f in fields(cls))
+        _FIELDS[cls] = found
+    return found
+
+
+def _default(f: Any) -> Any:
+    if f.default is not _MISSING:
+        return f.default
+    return {} if f.default_factory is dict else _REQUIRED
+
+
+_FIELDS: dict[type[Event], tuple[tuple[str, Any], ...]] = {}
+_MISSING: Any = fields(Failure)[0].default

@@ -1,0 +1,322 @@
+"""The store of runs: what happened, what was printed, what was computed, in one folder.
+
+One process may write any number of runs at once and any number of processes may share a folder. What is
+appended is safe from a kill at once and in the database a moment later.
+"""
+
+import atexit
+import os
+import sqlite3
+import time
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
+from threading import Lock
+from typing import Any
+from weakref import WeakSet
+
+from flyte_jupyter.blobs.store import BlobStore
+from flyte_jupyter.config import Settings
+from flyte_jupyter.errors import RunNotFoundError
+from flyte_jupyter.runs import following
+from flyte_jupyter.runs.events import Event
+from flyte_jupyter.runs.folder import prepare, writable
+from flyte_jupyter.runs.garbage import Swept, sweep
+from flyte_jupyter.runs.intake import Row
+from flyte_jupyter.runs.reader import Reader
+from flyte_jupyter.runs.recovery import recover
+from flyte_jupyter.runs.rows import LogRow, RunRow
+from flyte_jupyter.runs.schema import create, translated
+from flyte_jupyter.runs.state import RunState, advance, fold
+from flyte_jupyter.runs.writer import Writer
+
+__all__ = ["LogRow", "RunRow", "RunStore"]
+
+_STATES = 8  # runs whose states are kept, to advance instead of folding anew
+_RECOVERY = 1.0  # seconds between looks for processes that are gone
+
+
+class RunStore:
+    """A folder of runs. Use ``RunStore.open``, so that this process has one for a folder.
+
+    Args:
+        folder: where it is; made, readable by its owner only, if it is not there.
+
+    Raises:
+        StoreError: the folder or its database cannot be used.
+    """
+
+    def __init__(self, folder: Path | str) -> None:
+        self.folder = Path(folder).resolve()
+        prepare(self.folder)
+        self._path = self.folder / "runs.db"
+        create(self._path)
+        self.blobs = BlobStore(self.folder / "blobs")
+        self._writer = Writer(self._path, self.folder / "journal")
+        self._reader = Reader(self._path)
+        self._users = 1
+        self._renew()
+        self.recover()
+        _watch(self)
+
+    @classmethod
+    def open(cls, folder: Path | str | None = None) -> "RunStore":
+        """Open the store in ``folder``, or the one that the settings name; each ``open`` has its ``close``.
+
+        Raises:
+            StoreError: it cannot be used.
+        """
+        path = (Path(folder) if folder is not None else Settings.load().home).resolve()
+        with _opening:
+            store = _stores.get(path)
+            if store is not None and not store.gone:
+                store._users += 1  # noqa: SLF001 - its own class
+                return store
+            store = _stores[path] = cls(path)
+            return store
+
+    @classmethod
+    def here(cls) -> "RunStore":
+        """Open the store that the settings name."""
+        return cls.open()
+
+    @property
+    def gone(self) -> bool:
+        """Whether somebody removed the database from under this store."""
+        return not self._path.exists()
+
+    def append(self, event: Event) -> None:
+        """Take an event: cheap, from any thread, never raises. It survives a kill from here on."""
+        self._writer.intake.append(event)
+
+    def log(self, run: str, action: str, attempt: int, stream: str, text: str) -> None:
+        """Take text that an attempt printed: cheap, from any thread; in the database within 50 ms."""
+        self._writer.intake.log(run, action, attempt, stream, text)
+
+    def flush(self) -> None:
+        """Have everything in the database.
+
+        Raises:
+            StoreError: something that came in since the last call could not be written.
+        """
+        self._writer.drain()
+        self._writer.check()
+
+    def check(self) -> None:
+        """Ask, before a run starts, whether the store still takes what happens.
+
+        Raises:
+            StoreError: something that came in since the last call could not be written.
+        """
+        self._writer.check()
+
+    def settle(self) -> None:
+        """Have everything in the database if it can be written; what cannot is told by ``check``."""
+        self._writer.settle()
+
+    async def settled(self) -> None:
+        """Wait, without blocking the event loop, until what came in so far is in the database."""
+        number = self._writer.intake.journal.number
+        with following.woken(self._writer.listen) as flag:
+            while self._writer.behind(number):
+                flag.clear()
+                self._writer.hurry()
+                await flag.wait()
+
+    def close(self) -> None:
+        """Write the rest and close, once everybody who opened it has closed it.
+
+        Raises:
+            StoreError: something could not be written.
+        """
+        self._users -= 1
+        if self._users > 0:
+            return
+        with _opening:
+            if _stores.get(self.folder) is self:
+                del _stores[self.folder]
+        self._writer.close()
+        self._reader.close()
+        self._writer.check()
+
+    def events(self, run: str, after: int = 0) -> list[tuple[int, Event]]:
+        """Read a run's events with numbers above ``after``, in order; empty for an unknown run."""
+        self._writer.settle()
+        return self._reader.events(run, after)
+
+    def last(self, run: str) -> int:
+        """Tell the number of a run's last event; 0 if it has none."""
+        self._writer.settle()
+        self._recover_sometimes()
+        return self._reader.last(run)
+
+    def over(self, run: str) -> bool:
+        """Tell whether a run has ended.
+
+        Raises:
+            RunNotFoundError: there is no such run.
+        """
+        return self.run(run).ended is not None
+
+    async def follow(self, run: str, after: int = 0) -> AsyncIterator[tuple[int, Event]]:
+        """Give a run's events behind ``after`` as they come, with their numbers, up to its end.
+
+        Raises:
+            RunNotFoundError: there is no such run.
+        """
+        async for pair in following.follow(self, self._writer.listen, run, after):
+            yield pair
+
+    def wait(self, run: str, after: int = 0, timeout: float | None = None) -> bool:
+        """Block until the run has an event behind ``after``; False if ``timeout`` seconds passed before."""
+        return following.wait(self, self._writer.listen, run, after, timeout)
+
+    def state(self, run: str) -> RunState:
+        """Fold a run's events; quick where little has happened since the last time.
+
+        Raises:
+            RunNotFoundError: there is no such run.
+        """
+        with self._folding:
+            state, after = self._states.pop(run, (None, 0))
+            new = self.events(run, after)
+            if state is None:
+                state = fold(event for _, event in new)
+            else:
+                for _, event in new:
+                    state = advance(state, event)
+            if state is None:
+                raise RunNotFoundError(f"the run store {self.folder} has no run {run!r}")
+            self._states[run] = state, new[-1][0] if new else after
+            if len(self._states) > _STATES:
+                self._states.popitem(last=False)
+            return state.snapshot()
+
+    def run(self, name: str) -> RunRow:
+        """Read the row that lists a run.
+
+        Raises:
+            RunNotFoundError: there is no such run.
+        """
+        self._writer.settle()
+        self._recover_sometimes()
+        return self._reader.run(name)
+
+    def runs(
+        self,
+        limit: int = 100,
+        phase: str | None = None,
+        task: str | None = None,
+        notebook: str | None = None,
+        text: str | None = None,
+    ) -> list[RunRow]:
+        """List runs, the newest first.
+
+        Args:
+            limit: how many at most.
+            phase: only those in this phase.
+            task: only those of this root task.
+            notebook: only those from this notebook.
+            text: only those with this in their name, task, notebook or labels; case does not count.
+        """
+        self._writer.settle()
+        self._recover_sometimes()
+        return self._reader.runs(limit, phase, task, notebook, text)
+
+    def logs(
+        self,
+        run: str,
+        action: str | None = None,
+        attempt: int | None = None,
+        tail: int | None = None,
+        after: int | None = None,
+    ) -> list[LogRow]:
+        """Read what was printed, in order; empty for an unknown run.
+
+        Args:
+            run: the run.
+            action: only by this action.
+            attempt: only by this attempt.
+            tail: only the last so many lines.
+            after: only rows with numbers above this.
+        """
+        self._writer.settle()
+        return self._reader.logs(run, action, attempt, tail, after)
+
+    def recover(self) -> int:
+        """Read in what processes that are gone have left; returns how many there were."""
+        self._recovered = time.monotonic()
+        with writable(self.folder), translated(self._path):
+            return recover(self._path, self.folder / "journal", self._writer.intake.journal.id)
+
+    def gc(self, keep_runs: int | None = None, max_bytes: int | None = None) -> Swept:
+        """Remove old finished runs and blobs that nothing refers to."""
+        with writable(self.folder), translated(self._path):
+            return sweep(self, keep_runs, max_bytes)
+
+    # For the parts of the store that are files of their own.
+
+    def ask(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
+        """Ask the database."""
+        return self._reader.rows(sql, values)
+
+    def transact(self, work: Callable[[sqlite3.Connection], None]) -> None:
+        """Change the database in one transaction."""
+        self._writer.transact(work)
+
+    def put_result(self, row: Row) -> None:
+        """Take a row for the table of results."""
+        self._writer.intake.put(row)
+
+    def hit_result(self, key: str) -> None:
+        """Count that a result was taken."""
+        self._writer.intake.hit(key)
+
+    def pending_result(self, key: str) -> Row | None:
+        """Find a row that is not in the database yet."""
+        return self._writer.intake.results.get(key)
+
+    def _recover_sometimes(self) -> None:
+        if time.monotonic() - self._recovered > _RECOVERY:
+            self.recover()
+
+    def _renew(self) -> None:
+        self._folding = Lock()
+        self._states: OrderedDict[str, tuple[RunState, int]] = OrderedDict()
+        self._recovered = 0.0
+
+    def _forked(self) -> None:
+        _leaked.extend(self._reader.forked())
+        self._writer.forked()
+        self._renew()
+
+
+_stores: dict[Path, RunStore] = {}
+_watched: WeakSet[RunStore] = WeakSet()
+_leaked: list[sqlite3.Connection] = []
+_opening = Lock()
+
+
+def _watch(store: RunStore) -> None:
+    """Close what is open when the interpreter ends, and let go of it in a forked child."""
+    if not _hooked:
+        _hooked.append(True)
+        atexit.register(_close_all)
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=_after_fork)
+    _watched.add(store)
+
+
+def _close_all() -> None:
+    for store in list(_watched):
+        store._writer.close()  # noqa: SLF001 - its own file
+
+
+def _after_fork() -> None:
+    global _opening  # noqa: PLW0603 - another thread of the parent may have held it
+    _opening = Lock()
+    for store in list(_watched):
+        store._forked()  # noqa: SLF001 - its own file
+
+
+_hooked: list[bool] = []
