@@ -1,0 +1,1 @@
+"""Places to run: adapters of one shape that do not know each other."""

@@ -1,0 +1,105 @@
+"""Environment variables that only one task's body sees.
+
+While such a body runs, ``os.environ`` looks a name up in the body's own variables first; which body is
+running is a context variable, so neighbours in other threads and coroutines see nothing of it. Child
+processes that a body starts get its variables as well.
+"""
+
+import os
+import subprocess
+import threading
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+_overlay: ContextVar[dict[str, str | None] | None] = ContextVar("flyte_jupyter_environ", default=None)
+_lock = threading.Lock()
+_users = 0
+_plain_class: type[Any] = type(os.environ)
+_plain_popen = subprocess.Popen.__init__
+
+
+class _Scoped(_plain_class):  # type: ignore[misc] # os._Environ has no public name
+    """``os.environ`` with the running body's variables on top."""
+
+    def __getitem__(self, key: str) -> str:
+        mine = _overlay.get()
+        if mine is not None and key in mine:
+            value = mine[key]
+            if value is None:
+                raise KeyError(key)
+            return value
+        return str(super().__getitem__(key))
+
+    def __setitem__(self, key: str, value: str) -> None:
+        mine = _overlay.get()
+        if mine is None:
+            super().__setitem__(key, value)
+        else:
+            self.encodekey(key)
+            self.encodevalue(value)
+            mine[key] = value
+
+    def __delitem__(self, key: str) -> None:
+        mine = _overlay.get()
+        if mine is None:
+            super().__delitem__(key)
+            return
+        self[key]
+        mine[key] = None
+
+    def __iter__(self) -> Iterator[str]:
+        mine = _overlay.get() or {}
+        for key in super().__iter__():
+            if key not in mine:
+                yield key
+        yield from (key for key, value in list(mine.items()) if value is not None)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __contains__(self, key: object) -> bool:
+        mine = _overlay.get()
+        if mine is not None and key in mine:
+            return mine[str(key)] is not None
+        return bool(super().__contains__(key))
+
+
+def _popen(self: Any, *args: Any, **kwargs: Any) -> None:
+    if _overlay.get() is not None and len(args) <= _ENV_POSITION and kwargs.get("env") is None:
+        kwargs["env"] = dict(os.environ)
+    _plain_popen(self, *args, **kwargs)
+
+
+_ENV_POSITION = 10  # of ``env`` among the positional parameters of Popen
+
+
+@contextmanager
+def variables(values: Mapping[str, str]) -> Iterator[MutableMapping[str, str]]:
+    """Let the code inside see these environment variables; what it sets is gone afterwards."""
+    with _installed():
+        inherited = _overlay.get() or {}
+        token = _overlay.set({**inherited, **values})
+        try:
+            yield os.environ
+        finally:
+            _overlay.reset(token)
+
+
+@contextmanager
+def _installed() -> Iterator[None]:
+    global _users  # noqa: PLW0603 - one os.environ in the process
+    with _lock:
+        _users += 1
+        if _users == 1:
+            os.environ.__class__ = _Scoped
+            subprocess.Popen.__init__ = _popen  # type: ignore[method-assign,assignment]
+    try:
+        yield
+    finally:
+        with _lock:
+            _users -= 1
+            if _users == 0:
+                os.environ.__class__ = _plain_class
+                subprocess.Popen.__init__ = _plain_popen  # type: ignore[method-assign]

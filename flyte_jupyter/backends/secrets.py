@@ -1,0 +1,198 @@
+"""Where the values of secrets come from, and how a body gets them."""
+
+import getpass
+import os
+import shutil
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path, PurePosixPath
+
+from flyte_jupyter import redaction
+from flyte_jupyter.errors import InitializationError, SecretNotFoundError
+from flyte_jupyter.loading import load
+from flyte_jupyter.tasks.secret import FOLDER, Secret
+
+SERVICE = "flyte-jupyter"
+"""The name under which secrets are in the system's key ring."""
+
+FOLDER_VARIABLE = "FLYTE_SECRETS_DIR"
+"""The variable that tells a body where secret files are."""
+
+Provider = Callable[[Secret], str | None]
+
+
+def resolve(secret: Secret) -> str:
+    """Find a secret's value and redact it everywhere from now on.
+
+    Asked in this order: the environment, ``.env`` files upward from the working directory, the system's
+    key ring, files below ``/etc/flyte/secrets``, and, where a person can answer, a masked prompt.
+
+    Raises:
+        SecretNotFoundError: nobody knows it.
+    """
+    for provider in (_environment, _dotenv, _keyring, _file, _prompt):
+        value = provider(secret)
+        if value is not None:
+            redaction.remember(value)
+            return value
+    raise SecretNotFoundError(
+        f"secret {_title(secret)} is not set. Set the environment variable {_variable(secret)}, put it into .env, "
+        f"or store it: flyte-jupyter secrets set {secret.key}" + (f" --group {secret.group}" if secret.group else "")
+    )
+
+
+@contextmanager
+def injected(secrets: tuple[Secret, ...]) -> Iterator[dict[str, str]]:
+    """Give the environment variables that carry the secrets; files are there as long as the body runs.
+
+    Raises:
+        SecretNotFoundError: one of them is not set.
+    """
+    values: dict[str, str] = {}
+    with ExitStack() as stack:
+        for secret in secrets:
+            value = resolve(secret)
+            if secret.as_env_var:
+                values[secret.as_env_var] = value
+            if secret.file is not None:
+                values[FOLDER_VARIABLE] = stack.enter_context(_files.mounted(secret, value))
+        yield values
+
+
+def store(secret: Secret, value: str) -> None:
+    """Keep a secret in the system's key ring.
+
+    Raises:
+        InitializationError: the machine has no key ring.
+    """
+    ring = load("keyring")
+    try:
+        ring.set_password(SERVICE, _title(secret), value)
+    except ring.errors.KeyringError as error:
+        raise InitializationError(f"this machine has no key ring that can be written: {error}") from None
+
+
+def _environment(secret: Secret) -> str | None:
+    for name in dict.fromkeys((_variable(secret), secret.as_env_var, secret.key)):
+        if name and name in os.environ:
+            return os.environ[name]
+    return None
+
+
+def _dotenv(secret: Secret) -> str | None:
+    for folder in (Path.cwd(), *Path.cwd().parents):
+        file = folder / ".env"
+        if file.is_file():
+            values: dict[str, str | None] = load("dotenv:dotenv_values")(file)
+            for name in (_variable(secret), secret.as_env_var, secret.key):
+                if name and values.get(name) is not None:
+                    return values[name]
+    return None
+
+
+def _keyring(secret: Secret) -> str | None:
+    try:
+        ring = load("keyring")
+    except InitializationError:
+        return None
+    try:
+        value: str | None = ring.get_password(SERVICE, _title(secret))
+    except ring.errors.KeyringError:
+        return None  # a machine without a key ring knows no secrets
+    return value
+
+
+def _file(secret: Secret) -> str | None:
+    for folder in filter(None, (os.environ.get(FOLDER_VARIABLE), str(FOLDER))):
+        for name in (_relative(secret), PurePosixPath(_title(secret).replace("/", "_"))):
+            try:
+                return (Path(folder) / name).read_text().rstrip("\n")
+            except (OSError, UnicodeDecodeError):
+                continue
+    return None
+
+
+def _prompt(secret: Secret) -> str | None:
+    if threading.current_thread() is not threading.main_thread() or not _somebody_there():
+        return None
+    try:
+        return getpass.getpass(f"Secret {_title(secret)}: ") or None
+    except (EOFError, NotImplementedError, RuntimeError):
+        return None  # a headless kernel cannot ask
+
+
+def _somebody_there() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
+class _Files:
+    """Secret files, each as long as some body needs it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users: dict[Path, int] = {}
+        self._private: Path | None = None
+
+    @contextmanager
+    def mounted(self, secret: Secret, value: str) -> Iterator[str]:
+        """Write a secret's file; gives the folder that stands for ``/etc/flyte/secrets``."""
+        with self._lock:
+            folder = self._folder()
+            file = folder / _relative(secret)
+            if not self._users.get(file):
+                _write(file, value)
+            self._users[file] = self._users.get(file, 0) + 1
+        try:
+            yield str(folder)
+        finally:
+            self._leave(file)
+
+    def _leave(self, file: Path) -> None:
+        with self._lock:
+            self._users[file] -= 1
+            if not self._users[file]:
+                del self._users[file]
+                file.unlink(missing_ok=True)
+            if not self._users and self._private is not None:
+                shutil.rmtree(self._private, ignore_errors=True)
+                self._private = None
+
+    def _folder(self) -> Path:
+        mount = Path(FOLDER)
+        try:
+            mount.mkdir(parents=True, exist_ok=True)
+            if os.access(mount, os.W_OK):
+                return mount
+        except OSError:
+            pass  # not ours to write: a private folder of the same shape
+        if self._private is None:
+            memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - private below
+            self._private = Path(tempfile.mkdtemp(prefix="flyte-secrets-", dir=memory))
+        return self._private
+
+
+_files = _Files()
+
+
+def _write(file: Path, value: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    file.unlink(missing_ok=True)
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+        out.write(value)
+
+
+def _relative(secret: Secret) -> PurePosixPath:
+    """Where the secret's file is below the folder for secrets."""
+    return secret.file.relative_to(FOLDER) if secret.file is not None else PurePosixPath(_title(secret))
+
+
+def _title(secret: Secret) -> str:
+    return f"{secret.group}/{secret.key}" if secret.group else secret.key
+
+
+def _variable(secret: Secret) -> str:
+    name = f"{secret.group}_{secret.key}" if secret.group else secret.key
+    return "".join(c if c.isalnum() else "_" for c in name).upper()

@@ -1,0 +1,149 @@
+"""Results of earlier runs instead of running again, as the task's cache says."""
+
+import time
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import replace
+
+from flyte_jupyter.backends.base import Backend
+from flyte_jupyter.engine.keeping import Kept, record
+from flyte_jupyter.ids import digest
+from flyte_jupyter.runs.events import CacheChecked, Emit
+from flyte_jupyter.runs.results import Entry, ResultCache
+from flyte_jupyter.runs.store import RunStore
+from flyte_jupyter.tasks.cache import VersionParameters
+from flyte_jupyter.tasks.source import Slice, slice_of
+from flyte_jupyter.tasks.spec import ActionSpec, TaskSpec
+from flyte_jupyter.types.identity import identity
+from flyte_jupyter.types.literal import Literals
+from flyte_jupyter.types.packed import unpack
+
+
+class Cached:
+    """A backend that looks for a kept result before it asks another one.
+
+    Args:
+        place: where actions run.
+        results: the kept results.
+        store: where blobs are.
+    """
+
+    def __init__(self, place: Backend, results: ResultCache, store: RunStore) -> None:
+        self._place = place
+        self._results = results
+        self._store = store
+
+    @property
+    def name(self) -> str:
+        """The name of the place."""
+        return self._place.name
+
+    async def run(self, spec: ActionSpec, emit: Emit) -> Literals:
+        """Give the kept outputs of the same task, version and inputs; else run and keep them."""
+        cache = spec.task.cache
+        if not cache.is_enabled or spec.run.disable_cache:
+            return await self._place.run(spec, emit)
+        spec = replace(spec, version=version_of(spec.task))
+        inputs = input_digests(spec)
+        key = key_of(spec, inputs)
+        async with AsyncExitStack() as stack:
+            if cache.serialize:
+                await stack.enter_async_context(self._results.single_flight(key))
+            found = self._find(spec, key, inputs, emit)
+            if found is not None:
+                return found
+            return await self._run_and_keep(spec, key, inputs, emit)
+
+    async def close(self) -> None:
+        """Close the place."""
+        await self._place.close()
+
+    def _find(self, spec: ActionSpec, key: str, inputs: Mapping[str, str], emit: Emit) -> Literals | None:
+        cache = spec.task.cache
+        if spec.run.overwrite_cache or not cache.finds:
+            emit(_checked(spec, "refresh", key, "asked to run again"))
+            return None
+        entry = self._results.get(key)
+        if entry is None:
+            emit(_checked(spec, "miss", key, explain(spec.task, inputs, self._results)))
+            return None
+        age = cache.max_age
+        if age is not None and time.time() - entry.created > _seconds(age):
+            emit(_checked(spec, "miss", key, f"the kept result is older than max_age={age}"))
+            return None
+        self._results.touch(key)
+        emit(_checked(spec, "hit", key, f"kept by run {entry.run}"))
+        return Kept(unpack(entry.outputs), entry.outputs)
+
+    async def _run_and_keep(
+        self, spec: ActionSpec, key: str, inputs: Mapping[str, str], emit: Emit
+    ) -> Literals:
+        parts = _parts(spec.task)
+        outputs = await self._place.run(spec, emit)
+        if version_of(spec.task) != spec.version:
+            # The body changed what it depends on, so the result does not belong to the version it began with.
+            return outputs
+        packed = record(spec.task, "outputs", outputs, self._store.blobs, None)
+        entry = Entry(
+            key=key,
+            task=spec.task.name,
+            version=spec.version,
+            inputs_digest=digest("inputs", *(f"{n}={d}" for n, d in inputs.items())),
+            outputs=packed,
+            created=time.time(),
+            parts={**parts, **{f"input {n}": d for n, d in inputs.items()}},
+            run=spec.run.name,
+            action=spec.id.name,
+        )
+        self._results.put(entry)
+        return Kept(outputs, packed)
+
+
+def version_of(task: TaskSpec) -> str:
+    """Make the task's cache version as it is now: helpers and captured values may change between calls."""
+    return task.cache.get_version(VersionParameters(func=task.func, image=task.image))
+
+
+def input_digests(spec: ActionSpec) -> dict[str, str]:
+    """Digest each input that counts."""
+    ignored = spec.task.cache.ignored_inputs
+    return {name: identity(literal) for name, literal in spec.inputs.items() if name not in ignored}
+
+
+def key_of(spec: ActionSpec, inputs: Mapping[str, str]) -> str:
+    """Make the key: task, interface, version and inputs, each tagged."""
+    pairs = [part for pair in inputs.items() for part in pair]
+    return digest("result", spec.task.name, spec.task.interface_digest, spec.version, *pairs)
+
+
+def explain(task: TaskSpec, inputs: Mapping[str, str], results: ResultCache) -> str:
+    """Say in words why there is no kept result."""
+    wanted = digest("inputs", *(f"{n}={d}" for n, d in inputs.items()))
+    entry = results.nearest(task.name, wanted)
+    if entry is None:
+        return "never run before"
+    changed = [n for n, d in inputs.items() if entry.parts.get(f"input {n}") != d]
+    reasons = [f"input {n} changed" for n in changed]
+    then = entry.parts.get("slice")
+    if isinstance(then, Mapping):
+        reasons += [str(change) for change in _slice(task).diff(then)]
+    return "; ".join(reasons) or "the interface or the options of the cache changed"
+
+
+def _parts(task: TaskSpec) -> dict[str, object]:
+    return {"slice": _slice(task).plain()} if task.cache.version_override is None else {}
+
+
+def _slice(task: TaskSpec) -> Slice:
+    return slice_of(task.func)
+
+
+def _checked(spec: ActionSpec, status: str, key: str, reason: str) -> CacheChecked:
+    return CacheChecked(
+        run=spec.run.name, action=spec.id.name, time=time.time(), status=status, key=key, reason=reason
+    )
+
+
+def _seconds(age: object) -> float:
+    return float(getattr(age, "total_seconds", lambda: age)())  # type: ignore[arg-type]
+

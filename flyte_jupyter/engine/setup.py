@@ -1,0 +1,110 @@
+"""What this process is connected to: its store, and the place that *there* means."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flyte_jupyter.backends.base import Backend
+from flyte_jupyter.engine.options import RunOptions
+from flyte_jupyter.errors import InitializationError
+from flyte_jupyter.runs.store import RunStore
+
+if TYPE_CHECKING:
+    from flyte_jupyter.runs.run import Run
+
+Observer = Callable[["Run"], Any]
+"""Is told of each run that begins; returns something with ``close``, called when the run ends, or None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """The connections of this process.
+
+    Args:
+        there: the place to run that the modes hybrid and remote mean.
+        folder: the store's folder; found by the settings if None.
+        mode: the mode of runs that do not say one.
+        observers: are told of each run that begins.
+        source: tells where a run is started from: the notebook and the cell.
+        interactive: whether this process is a notebook's kernel.
+    """
+
+    there: Backend | None = None
+    folder: Path | None = None
+    mode: str = "local"
+    observers: tuple[Observer, ...] = ()
+    source: Callable[[], Mapping[str, str]] = dict
+    interactive: bool = False
+    _open: list[RunStore] = field(default_factory=list, repr=False)
+
+    def store(self) -> RunStore:
+        """Give the store; opened by the first run, and again if somebody removed it."""
+        if not self._open or self._open[0].gone:
+            self._open[:] = [RunStore.open(self.folder)]
+        return self._open[0]
+
+    def close(self) -> None:
+        """Let go of the store, if it is open."""
+        while self._open:
+            self._open.pop().close()
+
+    def place(self) -> Backend:
+        """Give the connected place.
+
+        Raises:
+            InitializationError: nothing is connected.
+        """
+        if self.there is None:
+            raise InitializationError(
+                "no place is connected for mode='remote' or 'hybrid'. Connect one: "
+                "flyte_jupyter.init(backend=...), or run with mode='local'"
+            )
+        return self.there
+
+
+class Process:
+    """The one mutable cell that holds the setup in force."""
+
+    def __init__(self) -> None:
+        self.setup = Setup()
+
+    def change(self, **changes: Any) -> None:
+        """Put a changed setup in force."""
+        self.setup = replace(self.setup, **changes)
+
+    def observe(self, observer: Observer) -> Callable[[], None]:
+        """Tell ``observer`` of each run that begins; gives the undo."""
+        self.change(observers=(*self.setup.observers, observer))
+
+        def undo() -> None:
+            self.change(observers=tuple(o for o in self.setup.observers if o is not observer))
+
+        return undo
+
+
+process = Process()
+
+
+def init(
+    *, backend: Backend | None = None, store: Path | str | None = None, mode: str | None = None
+) -> None:
+    """Connect this process; what is not given stays as it is.
+
+    Args:
+        backend: the place to run that the modes hybrid and remote mean.
+        store: the folder of the run store.
+        mode: the mode of runs that do not say one: local, hybrid or remote.
+
+    Raises:
+        TypeError: the backend has not the shape of one.
+        DefinitionError: an unknown mode.
+    """
+    if backend is not None:
+        if not isinstance(backend, Backend):
+            raise TypeError(f"backend={backend!r} is no place to run; it needs name, run(spec, emit) and close()")
+        process.change(there=backend)
+    if store is not None:
+        process.change(folder=Path(store), _open=[])
+    if mode is not None:
+        process.change(mode=RunOptions(mode=mode).mode)

@@ -1,0 +1,124 @@
+"""Limits of time: in the queue, for one attempt, for the whole action."""
+
+import asyncio
+from datetime import timedelta
+
+from flyte_jupyter.backends.base import Backend
+from flyte_jupyter.errors import (
+    DeadlineExceededError,
+    MaxQueuedTimeExceededError,
+    MaxRuntimeExceededError,
+)
+from flyte_jupyter.runs.events import AttemptStarted, Emit, Event
+from flyte_jupyter.tasks.policies import Duration
+from flyte_jupyter.tasks.spec import ActionSpec
+from flyte_jupyter.types.literal import Literals
+
+
+class Timed:
+    """A backend that bounds each attempt of another one: time in the queue, then run time.
+
+    An attempt that is out of time is cancelled and nobody waits for it: what it still returns is thrown
+    away.
+
+    Args:
+        place: where attempts run.
+    """
+
+    def __init__(self, place: Backend) -> None:
+        self._place = place
+
+    @property
+    def name(self) -> str:
+        """The name of the place."""
+        return self._place.name
+
+    async def run(self, spec: ActionSpec, emit: Emit) -> Literals:
+        """Run one attempt within its limits.
+
+        Raises:
+            MaxQueuedTimeExceededError: it did not start in time.
+            MaxRuntimeExceededError: it started and did not end in time.
+        """
+        limits = spec.task.timeout
+        if limits.max_runtime is None and limits.max_queued_time is None:
+            return await self._place.run(spec, emit)
+        loop = asyncio.get_running_loop()
+        started = False
+
+        def begin(at: float) -> None:
+            nonlocal started
+            if not started and not clock.expired():
+                started = True
+                runtime = _seconds(limits.max_runtime)
+                clock.reschedule(None if runtime is None else at + runtime)
+
+        def noticing(event: Event) -> None:
+            emit(event)
+            if isinstance(event, AttemptStarted):
+                # The place may say so from a thread of its own.
+                loop.call_soon_threadsafe(begin, loop.time())
+
+        try:
+            async with asyncio.timeout(_seconds(limits.max_queued_time)) as clock:
+                outputs = await self._place.run(spec, noticing)
+        except TimeoutError:
+            if not clock.expired():
+                raise
+        # A body that swallows its cancellation may still return something: it is too late.
+        if not clock.expired():
+            return outputs
+        if started:
+            raise MaxRuntimeExceededError(
+                f"{spec.task.name} ran longer than max_runtime={limits.max_runtime} (attempt {spec.attempt})"
+            )
+        raise MaxQueuedTimeExceededError(
+            f"{spec.task.name} waited longer than max_queued_time={limits.max_queued_time}"
+        )
+
+    async def close(self) -> None:
+        """Close the place."""
+        await self._place.close()
+
+
+class Bounded:
+    """A backend that bounds the whole action, retries included.
+
+    Args:
+        place: where the action runs.
+    """
+
+    def __init__(self, place: Backend) -> None:
+        self._place = place
+
+    @property
+    def name(self) -> str:
+        """The name of the place."""
+        return self._place.name
+
+    async def run(self, spec: ActionSpec, emit: Emit) -> Literals:
+        """Run the action before its deadline.
+
+        Raises:
+            DeadlineExceededError: it did not end in time.
+        """
+        deadline = spec.task.timeout.deadline
+        if deadline is None:
+            return await self._place.run(spec, emit)
+        try:
+            async with asyncio.timeout(_seconds(deadline)) as clock:
+                outputs = await self._place.run(spec, emit)
+        except TimeoutError:
+            if not clock.expired():
+                raise
+        if not clock.expired():
+            return outputs
+        raise DeadlineExceededError(f"{spec.task.name} took longer than deadline={deadline}, retries included")
+
+    async def close(self) -> None:
+        """Close the place."""
+        await self._place.close()
+
+
+def _seconds(limit: Duration | None) -> float | None:
+    return limit.total_seconds() if isinstance(limit, timedelta) else limit

@@ -1,0 +1,69 @@
+"""Names that identify: digests, actions, runs."""
+
+import hashlib
+import secrets
+from dataclasses import dataclass, replace
+
+_ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
+_PAIRS = tuple(a + b for a in _ALPHABET for b in _ALPHABET)
+
+
+def digest(tag: str, *parts: str | bytes) -> str:
+    """Hash tagged, length-prefixed parts to 32 hex digits: equal only for equal tags and parts."""
+    h = hashlib.blake2b(digest_size=16)
+    for part in (tag, *parts):
+        data = part.encode() if isinstance(part, str) else part
+        h.update(b"%d%c:" % (len(data), b"s"[0] if isinstance(part, str) else b"b"[0]))
+        h.update(data)
+    return h.hexdigest()
+
+
+def base36(number: int) -> str:
+    """Write a non-negative integer with digits and lower-case letters."""
+    out = []
+    while number >= 36:  # noqa: PLR2004 - the base
+        number, pair = divmod(number, 1296)
+        out.append(_PAIRS[pair])
+    text = _ALPHABET[number] + "".join(reversed(out)) if number or not out else "".join(reversed(out))
+    return text.lstrip("0") or "0"
+
+
+def random_name(prefix: str = "r") -> str:
+    """Make a name that no other run has: a letter and 16 base-36 characters (82 bits)."""
+    return prefix + "".join(secrets.choice(_ALPHABET) for _ in range(16))
+
+
+@dataclass(frozen=True, slots=True)
+class ActionID:
+    """The identity of one execution step within a run."""
+
+    name: str
+    run_name: str = ""
+    project: str | None = None
+    domain: str | None = None
+    org: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.run_name:
+            object.__setattr__(self, "run_name", self.name)
+
+    @classmethod
+    def create_random(cls) -> "ActionID":
+        """Make the identity of a new run's root."""
+        return cls(random_name())
+
+    def new_sub_action(self, name: str | None = None) -> "ActionID":
+        """Name a child; a random one if no name is given."""
+        return replace(self, name=name or random_name("a"))
+
+    def new_sub_action_from(
+        self, task_call_seq: int, task_hash: str, input_hash: str, group: str | None = None
+    ) -> "ActionID":
+        """Name a child by what it is, so that the same call in the same place has the same name."""
+        return replace(self, name=sub_action_name(self.name, input_hash, task_hash, task_call_seq, group))
+
+
+def sub_action_name(parent: str, inputs: str, task: str, seq: int, group: str | None) -> str:
+    """Hash a call's place to a name, as the Flyte 2 protocol does (base 36 of an MD5)."""
+    text = f"{parent}-{inputs}-{task}-{seq}" + (f"-{group}" if group else "")
+    return base36(int.from_bytes(hashlib.md5(text.encode(), usedforsecurity=False).digest(), "big"))

@@ -1,0 +1,3 @@
+"""Files, folders and frames as inputs and outputs."""
+
+from flyte_jupyter.types.files import Dir, File

@@ -1,0 +1,81 @@
+"""Deployed tasks and recorded runs by name."""
+
+from typing import Any
+
+from flyte_jupyter.errors import DefinitionError, RemoteTaskNotFoundError
+from flyte_jupyter.runs.run import Action, Run
+from flyte_jupyter.tasks.environment import environments, find_task
+from flyte_jupyter.tasks.template import TaskTemplate
+
+__all__ = ["Action", "LazyEntity", "Run", "Task"]
+
+
+class LazyEntity(TaskTemplate[..., Any]):
+    """Stands for a task by its name; the task is looked up when it is first needed.
+
+    It can be called, run, overridden and asked for anything that a task has.
+    """
+
+    def __init__(self, name: str, version: str | None) -> None:
+        object.__setattr__(self, "name", name)
+        object.__setattr__(self, "_version", version)
+        object.__setattr__(self, "_found", None)
+
+    def fetch(self) -> TaskTemplate[..., Any]:
+        """Look the task up now.
+
+        Raises:
+            RemoteTaskNotFoundError: there is none of that name.
+        """
+        found: TaskTemplate[..., Any] | None = self.__dict__["_found"]
+        if found is None:
+            found = find_task(self.name)
+            if found is None:
+                known = ", ".join(t for e in environments().values() for t in getattr(e, "tasks", {})) or "none"
+                raise RemoteTaskNotFoundError(f"there is no task {self.name!r}; known tasks are {known}")
+            object.__setattr__(self, "_found", found)
+        return found
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in _OWN or name.startswith("__"):
+            return object.__getattribute__(self, name)
+        return getattr(self.fetch(), name)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the task, by position or by keyword."""
+        return self.fetch()(*args, **kwargs)
+
+    def __repr__(self) -> str:
+        return f"<task {self.name}, not looked up yet>" if self.__dict__["_found"] is None else repr(self.fetch())
+
+
+_OWN = frozenset({"name", "fetch", "_found", "_version"})
+
+
+class Task:
+    """Finds tasks by name."""
+
+    @staticmethod
+    def get(
+        name: str, project: str | None = None, domain: str | None = None, version: str | None = None,
+        auto_version: str | None = None,
+    ) -> LazyEntity:  # fmt: skip
+        """Give a task by its qualified name, ``environment.function``, without looking it up yet.
+
+        Args:
+            name: the task's name.
+            project: of the protocol's identity.
+            domain: likewise.
+            version: the deployed version.
+            auto_version: "latest", or "current" for the version of the running task.
+
+        Raises:
+            DefinitionError: neither or both of version and auto_version, or an unknown auto_version.
+        """
+        if (version is None) == (auto_version is None):
+            raise DefinitionError(f"Task.get({name!r}): give either version=... or auto_version='latest'")
+        if auto_version not in (None, "latest", "current"):
+            raise DefinitionError(f"auto_version={auto_version!r}; it is 'latest' or 'current'")
+        return LazyEntity(name, version)
+
+

@@ -1,0 +1,95 @@
+"""What a place to run is given: one action as literals and plain values."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from flyte_jupyter.ids import ActionID
+from flyte_jupyter.tasks.context import ContextData, RunScope
+from flyte_jupyter.types.literal import Literals
+
+if TYPE_CHECKING:
+    from flyte_jupyter.tasks.cache import Cache
+    from flyte_jupyter.tasks.image import Image
+    from flyte_jupyter.tasks.interface import Interface
+    from flyte_jupyter.tasks.policies import ReusePolicy, RetryStrategy, Timeout
+    from flyte_jupyter.tasks.resources import Resources
+    from flyte_jupyter.tasks.secret import Secret
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskSpec:
+    """The part of a spec that is the same for every call of a task, after inheritance and overrides.
+
+    Args:
+        name: qualified name, ``environment.function``.
+        short_name: the name for people.
+        func: the function itself; ``tasks/source.py`` slices it for other places.
+        interface: its inputs and outputs.
+        is_async: whether the function is a coroutine function.
+        env_vars: environment variables of the environment and the task.
+        secrets: what to inject.
+        report: whether the report is flushed at the end.
+        max_inline_io_bytes: the most bytes of inputs, and of outputs, that travel inline.
+    """
+
+    name: str
+    short_name: str
+    func: Callable[..., Any]
+    interface: "Interface"
+    is_async: bool
+    image: "Image"
+    resources: "Resources"
+    cache: "Cache"
+    retries: "RetryStrategy"
+    timeout: "Timeout"
+    reusable: "ReusePolicy | None" = None
+    env_vars: Mapping[str, str] = field(default_factory=dict)
+    secrets: "tuple[Secret, ...]" = ()
+    report: bool = False
+    max_inline_io_bytes: int = 10 * 1024 * 1024
+    plugin_config: Any = None
+
+    @cached_property
+    def plain(self) -> bool:
+        """Whether nothing has to surround a call: no cache, retries, limits, variables or secrets."""
+        return not (
+            self.cache.is_enabled
+            or self.retries.count
+            or self.timeout.is_set
+            or self.env_vars
+            or self.secrets
+        )
+
+    @cached_property
+    def interface_digest(self) -> str:
+        """The identity of the inputs' and outputs' names and types."""
+        return self.interface.digest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionSpec:
+    """One action, ready to run.
+
+    Args:
+        id: its identity; ``id.name`` is unique in the run.
+        task: what to run.
+        inputs: by parameter name, in declared order.
+        run: what all actions of the run share.
+        context: the context that the task's body runs in; the attempt completes it.
+        parent: the action that called it; None for the root.
+        attempt: the number of the attempt, from 1.
+        version: the cache version, empty where it is not cached.
+        packed: the inputs as they are recorded.
+    """
+
+    id: ActionID
+    task: TaskSpec
+    inputs: Literals
+    run: RunScope
+    context: ContextData
+    parent: str | None = None
+    attempt: int = 1
+    version: str = ""
+    packed: bytes | None = None
