@@ -1,0 +1,121 @@
+"""The hash of a Python object's content: the same in every process, different for different content."""
+
+import struct
+import sys
+from collections.abc import Callable, Iterable
+from datetime import date, datetime, time, timedelta
+from enum import Enum
+from typing import Any
+
+from xxhash import xxh3_128
+
+from flyte_jupyter.ids import digest
+from flyte_jupyter.loading import load
+
+Content = Callable[[Any], str]
+
+_FRAMES = {
+    "pandas": "frame_content",
+    "polars": "frame_content",
+    "pyarrow": "frame_content",
+    "numpy": "array_content",
+}
+
+
+def content_of(value: Any) -> str:
+    """Hash an object's content.
+
+    Raises:
+        TypeTransformerFailedError: it holds something that can be neither walked nor pickled.
+    """
+    try:
+        return _content(value)
+    except RecursionError:
+        return _of_pickle(value)
+
+
+def _content(value: Any) -> str:
+    kind = type(value)
+    if kind in _ATOMS:
+        return digest(kind.__name__, _ATOMS[kind](value))
+    if kind in {list, tuple}:
+        return digest(kind.__name__, *map(_content, value))
+    if kind is dict:
+        return digest("dict", *(_content(part) for pair in value.items() for part in pair))
+    if kind in {set, frozenset}:
+        return digest(kind.__name__, *sorted(map(_content, value)))
+    if isinstance(value, Enum):
+        return digest("enum", _path(kind), value.name or repr(value.value))
+    return _of_library(value) or _of_object(value)
+
+
+def _of_library(value: Any) -> str | None:
+    """Hash arrays and frames over their buffers; only libraries that are loaded can have made the value."""
+    top = type(value).__module__.partition(".")[0]
+    if top not in _FRAMES or top not in sys.modules:
+        return None
+    found: str | None = load(f"flyte_jupyter.types.contents:{_FRAMES[top]}")(value)
+    return found
+
+
+def _of_object(value: Any) -> str:
+    if (state := _state(value)) is None:
+        return _of_pickle(value)
+    parts = (_content(part) for pair in sorted(state.items()) for part in pair)
+    return digest("object", _path(type(value)), *parts)
+
+
+def _of_pickle(value: Any) -> str:
+    return digest("pickle", _path(type(value)), load("flyte_jupyter.types.pickled:pickle_of")(value))
+
+
+_PICKLING = {"__reduce__", "__reduce_ex__", "__getstate__", "__getnewargs__", "__getnewargs_ex__"}
+
+
+def _state(value: Any) -> dict[str, Any] | None:
+    """Return an object's attributes if they are all that it is made of."""
+    kind = type(value)
+    # Room for a dict and weak references, and nothing else: no slots, no state of an extension type.
+    small = kind.__basicsize__ <= object.__basicsize__ + 16 and not kind.__itemsize__
+    if not small or any(_PICKLING & base.__dict__.keys() for base in kind.__mro__[:-1]):
+        return None
+    state = getattr(value, "__dict__", None)
+    return state if type(state) is dict and set(map(type, state)) <= {str} else None
+
+
+def _path(kind: type) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+_ATOMS: dict[type, Callable[[Any], bytes]] = {
+    type(None): lambda _: b"",
+    bool: lambda v: b"%d" % v,
+    int: lambda v: b"%x" % v if v >= 0 else b"-%x" % -v,
+    float: lambda v: struct.pack("<d", v),
+    complex: lambda v: struct.pack("<2d", v.real, v.imag),
+    str: lambda v: v.encode(errors="surrogatepass"),
+    bytes: bytes,
+    bytearray: bytes,
+    datetime: lambda v: f"{v.isoformat()}{v.fold}{v.tzinfo!r}".encode(),
+    date: lambda v: v.isoformat().encode(),
+    time: lambda v: f"{v.isoformat()}{v.fold}{v.tzinfo!r}".encode(),
+    timedelta: lambda v: b"%d:%d:%d" % (v.days, v.seconds, v.microseconds),
+}
+
+
+def sorted_items(values: Iterable[Any]) -> list[Any]:
+    """Order a set's items in the same way in every process."""
+    items = list(values)
+    if len({type(item) for item in items}) == 1 and isinstance(items[0], int | float | str | bytes):
+        return sorted(items)
+    return sorted(items, key=content_of)
+
+
+def hash_buffers(tag: str, buffers: Iterable[Any]) -> str:
+    """Hash memory at memory speed; each buffer is prefixed with its length."""
+    h = xxh3_128(tag.encode())
+    for buffer in buffers:
+        view = memoryview(buffer).cast("B")
+        h.update(struct.pack("<q", len(view)))
+        h.update(view)
+    return h.hexdigest()

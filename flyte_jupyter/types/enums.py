@@ -1,0 +1,98 @@
+"""Enumerations, which travel by the names of their members, and ``typing.Literal`` of texts."""
+
+from enum import Enum, Flag
+from typing import Any, get_args
+
+from flyte_jupyter.errors import TypeTransformerFailedError
+from flyte_jupyter.types.codec import Codec, CodecOf, bare, misfit, name_of, namesakes
+from flyte_jupyter.types.literal import LiteralType, Value
+
+NAME = "DefaultEnumTransformer"
+
+
+def build_enum(python_type: type[Enum], codec_of: CodecOf) -> Codec:
+    """Compile an enumeration; its members' values may be anything."""
+    names = {member: member.name for member in python_type}
+
+    def write(value: Any) -> Value:
+        if type(value) is python_type and value in names:
+            return names[value]
+        return member_of(python_type, value).name or ""
+
+    def read(value: Value) -> Any:
+        try:
+            return python_type[value]  # type: ignore[misc]  # most values are names; the others fail here
+        except (KeyError, TypeError):
+            return _by_name(python_type, bare(value))
+
+    return Codec(
+        name=NAME,
+        python_type=python_type,
+        type=LiteralType(enum=tuple(member.name for member in python_type)),
+        write=write,
+        read=read,
+        exact=lambda value: type(value) is python_type,
+    )
+
+
+def member_of(python_type: type[Enum], value: Any) -> Enum:
+    """Find the member that is meant: a member, one of an older definition, a name, or else a value."""
+    if isinstance(value, python_type):
+        return value
+    if isinstance(value, Enum):
+        return (
+            _by_name(python_type, value.name)
+            if namesakes(type(value), python_type)
+            else _refuse(python_type, value)
+        )
+    if isinstance(value, str) and value in python_type.__members__:
+        return python_type[value]
+    return _by_value(python_type, value)
+
+
+def _by_value(python_type: type[Enum], value: Any) -> Enum:
+    found = [member for member in python_type if type(member.value) is type(value) and member.value == value]
+    return found[0] if len(found) == 1 else _refuse(python_type, value)
+
+
+def _by_name(python_type: type[Enum], name: Any) -> Enum:
+    if isinstance(name, str) and name in python_type.__members__:
+        return python_type[name]
+    if issubclass(python_type, Flag) and isinstance(name, str):
+        return _flags(python_type, name)
+    return _refuse(python_type, name)
+
+
+def _flags(python_type: type[Flag], names: str) -> Flag:
+    total = python_type(0)
+    for name in filter(None, names.split("|")):
+        if name not in python_type.__members__:
+            _refuse(python_type, names)
+        total |= python_type[name]
+    return total
+
+
+def _refuse(python_type: type[Enum], value: Any) -> Any:
+    accepted = ", ".join(python_type.__members__)
+    error: TypeTransformerFailedError = misfit(f"{name_of(python_type)} (one of {accepted})", value)
+    raise error
+
+
+def build_choice(python_type: Any, codec_of: CodecOf) -> Codec:
+    """Compile ``typing.Literal["a", "b"]``: one of some texts."""
+    choices = get_args(python_type)
+    accepted = frozenset(choices)
+
+    def choose(value: Any) -> Any:
+        if type(value) is not str or value not in accepted:
+            raise misfit(f"one of {', '.join(map(repr, choices))}", value)
+        return value
+
+    return Codec(
+        name=NAME,
+        python_type=python_type,
+        type=LiteralType(enum=choices),
+        write=choose,
+        read=lambda value: choose(bare(value)),
+        exact=lambda value: type(value) is str and value in accepted,
+    )

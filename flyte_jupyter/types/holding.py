@@ -1,0 +1,82 @@
+"""Which blob store the values at hand are written to and read from."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from flyte_jupyter.blobs import BlobStore
+from flyte_jupyter.errors import InitializationError, StoreError, TypeTransformerFailedError
+from flyte_jupyter.types.codec import Codec
+
+_blobs: ContextVar[BlobStore | None] = ContextVar("blobs", default=None)
+_trusting: ContextVar[bool] = ContextVar("trusting", default=False)
+_keeper: ContextVar["Keeper | None"] = ContextVar("keeper", default=None)
+
+Keeper = Callable[[Codec, Any], dict[str, Any]]
+"""Takes a heavy part of a structure away and returns the map that stands for it."""
+
+
+class NeedsStoreError(TypeTransformerFailedError):
+    """A structure holds a part that can only be written to a store; until then it travels live."""
+
+
+@contextmanager
+def holding(blobs: BlobStore | None) -> Iterator[None]:
+    """Use ``blobs`` for the ``blob://`` addresses that are written and read in the block."""
+    token = _blobs.set(blobs)
+    try:
+        yield
+    finally:
+        _blobs.reset(token)
+
+
+def held() -> BlobStore:
+    """Return the store in use.
+
+    Raises:
+        InitializationError: the code runs outside of any ``holding`` block.
+    """
+    if (blobs := _blobs.get()) is None:
+        raise InitializationError("no blob store is open here; read and write kept values within a run")
+    return blobs
+
+
+@contextmanager
+def trusting() -> Iterator[None]:
+    """Unpickle in the block also what this store did not sign. Only for values whose author you trust."""
+    token = _trusting.set(True)
+    try:
+        yield
+    finally:
+        _trusting.reset(token)
+
+
+def trusted() -> bool:
+    """Say whether unsigned pickles may be read here."""
+    return _trusting.get()
+
+
+@contextmanager
+def keeping(keeper: Keeper) -> Iterator[None]:
+    """Give heavy parts of structures to ``keeper`` in the block."""
+    token = _keeper.set(keeper)
+    try:
+        yield
+    finally:
+        _keeper.reset(token)
+
+
+def keep(codec: Codec, value: Any) -> dict[str, Any]:
+    """Write a heavy part of a structure with the keeper in use."""
+    if (keeper := _keeper.get()) is None:
+        raise NeedsStoreError("this structure holds a part that has to be written to a store")
+    return keeper(codec, value)
+
+
+def fetch(digest: str, what: str, *, writable: bool = False) -> memoryview:
+    """Map a blob of the store in use; ``what`` names the value in the error if it is gone."""
+    try:
+        return held().open_mapped(digest, writable=writable)
+    except KeyError as error:
+        raise StoreError(f"the {what} with the address blob://{digest} is no longer in the store") from error
