@@ -65,6 +65,15 @@ def refused(folder: Path, error: OSError) -> StoreError:
     return StoreError(f"the run store {folder} cannot be written: {reason}. {_HINT}")
 
 
+def identity(path: Path) -> tuple[int, int] | None:
+    """Tell which file is at ``path``; None if there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def _write_new(path: Path, data: bytes) -> None:
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(data)

@@ -4,8 +4,6 @@ One process may write any number of runs at once and any number of processes may
 appended is safe from a kill at once and in the database a moment later.
 """
 
-import atexit
-import os
 import sqlite3
 import time
 from collections import OrderedDict
@@ -13,20 +11,20 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from threading import Lock
 from typing import Any
-from weakref import WeakSet
 
 from flyte_jupyter.blobs.store import BlobStore
 from flyte_jupyter.config import Settings
 from flyte_jupyter.errors import RunNotFoundError
 from flyte_jupyter.runs import following
 from flyte_jupyter.runs.events import Event
-from flyte_jupyter.runs.folder import prepare, writable
+from flyte_jupyter.runs.folder import identity, prepare, writable
 from flyte_jupyter.runs.garbage import Swept, sweep
 from flyte_jupyter.runs.intake import Row
 from flyte_jupyter.runs.reader import Reader
 from flyte_jupyter.runs.recovery import recover
 from flyte_jupyter.runs.rows import LogRow, RunRow
-from flyte_jupyter.runs.schema import create, translated
+from flyte_jupyter.runs.schema import connect, create, translated
+from flyte_jupyter.runs.shared import left, shared, watch
 from flyte_jupyter.runs.state import RunState, advance, fold
 from flyte_jupyter.runs.writer import Writer
 
@@ -51,13 +49,14 @@ class RunStore:
         prepare(self.folder)
         self._path = self.folder / "runs.db"
         create(self._path)
+        self._file = identity(self._path)
         self.blobs = BlobStore(self.folder / "blobs")
         self._writer = Writer(self._path, self.folder / "journal")
         self._reader = Reader(self._path)
-        self._users = 1
+        self.users = 0
         self._renew()
         self.recover()
-        _watch(self)
+        watch(self)
 
     @classmethod
     def open(cls, folder: Path | str | None = None) -> "RunStore":
@@ -67,13 +66,7 @@ class RunStore:
             StoreError: it cannot be used.
         """
         path = (Path(folder) if folder is not None else Settings.load().home).resolve()
-        with _opening:
-            store = _stores.get(path)
-            if store is not None and not store.gone:
-                store._users += 1  # noqa: SLF001 - its own class
-                return store
-            store = _stores[path] = cls(path)
-            return store
+        return shared(path, cls)
 
     @classmethod
     def here(cls) -> "RunStore":
@@ -82,8 +75,8 @@ class RunStore:
 
     @property
     def gone(self) -> bool:
-        """Whether somebody removed the database from under this store."""
-        return not self._path.exists()
+        """Whether somebody removed the database from under this store, or put another in its place."""
+        return identity(self._path) != self._file
 
     def append(self, event: Event) -> None:
         """Take an event: cheap, from any thread, never raises. It survives a kill from here on."""
@@ -129,15 +122,9 @@ class RunStore:
         Raises:
             StoreError: something could not be written.
         """
-        self._users -= 1
-        if self._users > 0:
-            return
-        with _opening:
-            if _stores.get(self.folder) is self:
-                del _stores[self.folder]
-        self._writer.close()
-        self._reader.close()
-        self._writer.check()
+        if left(self):
+            self.end()
+            self._writer.check()
 
     def events(self, run: str, after: int = 0) -> list[tuple[int, Event]]:
         """Read a run's events with numbers above ``after``, in order; empty for an unknown run."""
@@ -250,7 +237,16 @@ class RunStore:
             return recover(self._path, self.folder / "journal", self._writer.intake.journal.id)
 
     def gc(self, keep_runs: int | None = None, max_bytes: int | None = None) -> Swept:
-        """Remove old finished runs and blobs that nothing refers to."""
+        """Remove old finished runs and blobs that nothing refers to.
+
+        Args:
+            keep_runs: how many finished runs to keep, the newest; what the settings say by default.
+            max_bytes: how large the store may be; what the settings say by default, who know no limit.
+        """
+        if keep_runs is None or max_bytes is None:
+            settings = Settings.load()
+            keep_runs = settings.keep_runs if keep_runs is None else keep_runs
+            max_bytes = settings.max_bytes if max_bytes is None else max_bytes
         with writable(self.folder), translated(self._path):
             return sweep(self, keep_runs, max_bytes)
 
@@ -264,6 +260,10 @@ class RunStore:
         """Change the database in one transaction."""
         self._writer.transact(work)
 
+    def connect(self) -> sqlite3.Connection:
+        """Connect to the database, for long reading."""
+        return connect(self._path)
+
     def put_result(self, row: Row) -> None:
         """Take a row for the table of results."""
         self._writer.intake.put(row)
@@ -276,6 +276,17 @@ class RunStore:
         """Find a row that is not in the database yet."""
         return self._writer.intake.results.get(key)
 
+    def end(self) -> None:
+        """Write the rest and close; the journal keeps what cannot be written."""
+        self._writer.close()
+        self._reader.close()
+
+    def forked(self) -> None:
+        """Let go of what is the parent's, in a forked child, and start with nothing to write."""
+        _leaked.extend(self._reader.forked())
+        self._writer.forked()
+        self._renew()
+
     def _recover_sometimes(self) -> None:
         if time.monotonic() - self._recovered > _RECOVERY:
             self.recover()
@@ -285,38 +296,6 @@ class RunStore:
         self._states: OrderedDict[str, tuple[RunState, int]] = OrderedDict()
         self._recovered = 0.0
 
-    def _forked(self) -> None:
-        _leaked.extend(self._reader.forked())
-        self._writer.forked()
-        self._renew()
 
-
-_stores: dict[Path, RunStore] = {}
-_watched: WeakSet[RunStore] = WeakSet()
 _leaked: list[sqlite3.Connection] = []
-_opening = Lock()
-
-
-def _watch(store: RunStore) -> None:
-    """Close what is open when the interpreter ends, and let go of it in a forked child."""
-    if not _hooked:
-        _hooked.append(True)
-        atexit.register(_close_all)
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=_after_fork)
-    _watched.add(store)
-
-
-def _close_all() -> None:
-    for store in list(_watched):
-        store._writer.close()  # noqa: SLF001 - its own file
-
-
-def _after_fork() -> None:
-    global _opening  # noqa: PLW0603 - another thread of the parent may have held it
-    _opening = Lock()
-    for store in list(_watched):
-        store._forked()  # noqa: SLF001 - its own file
-
-
-_hooked: list[bool] = []
+"""Connections of a forked child's parent: closing them would harm it."""
