@@ -1,0 +1,1 @@
+"""Finding what a function depends on: names, values, modules and their text."""
