@@ -458,6 +458,8 @@ def test_async_and_generator_functions_are_told_apart():
 
 
 def test_an_equal_body_with_another_decorator_argument_is_not_taken_for_the_same():
-    text = "import functools\ndef mark(n): return lambda f: f\n@mark({})\ndef helper(x): return x\ndef work(x): return helper(x)"
+    text = (
+        "def mark(n): return lambda f: f\n@mark({})\ndef helper(x): return x\ndef work(x): return helper(x)"
+    )
 
     assert version_of(notebook(text.format(1))["work"]) != version_of(notebook(text.format(2))["work"])

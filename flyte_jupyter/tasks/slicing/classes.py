@@ -96,8 +96,7 @@ def _counts(func: object, *, generated: bool) -> bool:
 
 
 def _fields(walk: "Walk", cls: type, scope: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    found = vars(cls).get("__annotations__", {})
-    for name, annotation in found.items() if isinstance(found, dict) else ():
+    for name, annotation in snippets.annotations(cls).items():
         yield name, f"{annotation!s} {' '.join(types_in(walk, annotation, scope))}"
 
 

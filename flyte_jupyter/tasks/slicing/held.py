@@ -1,5 +1,6 @@
 """A bounded cache by object identity, for objects whose equality says too little."""
 
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -16,7 +17,7 @@ class Held:
     __slots__ = ("_items", "_room")
 
     def __init__(self, room: int) -> None:
-        self._items: dict[int, tuple[Any, Any]] = {}
+        self._items: OrderedDict[int, tuple[Any, Any]] = OrderedDict()
         self._room = room
 
     def get(self, key: object) -> Any:
@@ -26,9 +27,9 @@ class Held:
 
     def put(self, key: object, value: V) -> V:
         """Keep a result; the object is held too, so that its identity cannot be given to another."""
-        while len(self._items) >= self._room:
-            self._items.pop(next(iter(self._items), -1), None)
         self._items[id(key)] = (key, value)
+        while len(self._items) > self._room:
+            self._items.popitem(last=False)
         return value
 
     def once(self, key: object, make: Callable[[], V]) -> V:

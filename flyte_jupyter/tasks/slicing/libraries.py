@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from flyte_jupyter.tasks.slicing import guards
 from flyte_jupyter.tasks.slicing.origins import OUR_NAME, Origin, of_name
+from flyte_jupyter.tasks.slicing.tasks import is_data
 
 if TYPE_CHECKING:
     from flyte_jupyter.tasks.slicing.walk import Walk
@@ -34,6 +35,8 @@ def visit(walk: "Walk", value: object) -> str | None:
     name = name_of(value)
     if name is not None:
         return token(walk, getattr(value, "__module__", None) or type(value).__module__, name)
+    if is_data(type(value)):
+        return None
     wrapped = getattr_static(value, "__wrapped__", None)
     if wrapped is None or not callable(wrapped):
         return None

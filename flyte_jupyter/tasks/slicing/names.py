@@ -15,7 +15,7 @@ _CELL = frozenset({"LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF", "
 _ATTRIBUTE = frozenset({"LOAD_ATTR", "LOAD_METHOD"})
 _WRITE = frozenset({"STORE_GLOBAL", "DELETE_GLOBAL"})
 _BETWEEN = frozenset({"PUSH_NULL", "EXTENDED_ARG", "CACHE", "NOP"})
-_MODULE_FACTS = frozenset(
+_NEUTRAL = frozenset(
     {
         "__name__",
         "__qualname__",
@@ -26,7 +26,9 @@ _MODULE_FACTS = frozenset(
         "__loader__",
         "__builtins__",
     }
+    | {"get_ipython"}  # the shell behind magics and shell lines
 )
+"""Names that say where code stands, not what it does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ def _find(code: CodeType) -> Uses:
     for inner in nested(code):
         instructions = [i for i in dis.get_instructions(inner) if i.opname not in _BETWEEN]
         # A class body reads its own names and global ones with one instruction.
-        own = {i.argval for i in instructions if i.opname == "STORE_NAME"} | _MODULE_FACTS
+        own = {i.argval for i in instructions if i.opname == "STORE_NAME"} | _NEUTRAL
         for at, instruction in enumerate(instructions):
             op, name = instruction.opname, instruction.argval
             if op in _GLOBAL and name not in own:

@@ -60,7 +60,7 @@ def of_class(cls: type) -> Snippet | None:
             continue
         candidates = list(_classes(tree, cls.__qualname__))
         starts = [code.co_firstlineno for code in methods]
-        fitting = [node for node in candidates if all(node.lineno <= at <= _end(node) for at in starts)]
+        fitting = [node for node in candidates if _fits(node, cls, starts)]
         if fitting:
             node = fitting[-1]
             first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
@@ -183,6 +183,25 @@ def _filenames(cls: type, methods: list[CodeType]) -> Iterator[str]:
         return
     word = f"class {cls.__name__}"
     yield from (name for name in texts.cells() if any(word in line for line in texts.lines_of(name)))
+
+
+def _fits(node: ast.ClassDef, cls: type, starts: list[int]) -> bool:
+    """Tell whether a class may come from a definition: by its methods' lines and its annotated names."""
+    annotated = [
+        s.target.id for s in node.body if isinstance(s, ast.AnnAssign) and isinstance(s.target, ast.Name)
+    ]
+    return all(node.lineno <= at <= _end(node) for at in starts) and set(annotated) <= set(annotations(cls))
+
+
+def annotations(cls: type) -> dict[str, object]:
+    """Give a class's own annotations."""
+    own = vars(cls).get("__annotations__")
+    if own is None and getattr(cls, "__annotate__", None) is not None:  # evaluated late, from Python 3.14 on
+        try:
+            own = cls.__annotations__
+        except NameError:
+            return {}
+    return dict(own) if isinstance(own, dict) else {}
 
 
 def _classes(tree: ast.AST, qualname: str) -> Iterator[ast.ClassDef]:
