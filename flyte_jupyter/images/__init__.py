@@ -1,0 +1,1 @@
+"""Container images: what a build is given, and the builds themselves."""
