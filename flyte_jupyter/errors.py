@@ -1,6 +1,8 @@
-"""Every exception that a user can catch.
+"""Every exception that a user can catch, as a tree.
 
-Error
+::
+
+Error:
 ├── DefinitionError (ValueError)          a definition holds a value that it must not
 ├── InitializationError                   something has to be set up or connected first
 ├── NotInTaskContextError                 only a running task can do this
@@ -137,22 +139,22 @@ class RuntimeUserError(BaseRuntimeError):
         super().__init__(code, "user", message, worker)
 
 
-class _Coded(RuntimeUserError):
+class _CodedError(RuntimeUserError):
     """A user error whose code is its class's name."""
 
     def __init__(self, message: str, worker: str | None = None) -> None:
         super().__init__(type(self).__name__, message, worker)
 
 
-class RuntimeDataValidationError(_Coded):
+class RuntimeDataValidationError(_CodedError):
     """Inputs or outputs do not fit the task's signature. Never retried."""
 
 
-class InlineIOMaxBytesBreached(_Coded):  # noqa: N818 - the field's name for it
+class InlineIOMaxBytesBreached(_CodedError):  # noqa: N818 - the SDK's name for it
     """Inputs or outputs are larger than ``max_inline_io_bytes``."""
 
 
-class NonRecoverableError(_Coded):
+class NonRecoverableError(_CodedError):
     """Raise it in a task to fail without further attempts."""
 
 
@@ -160,23 +162,23 @@ class CustomError(RuntimeUserError):
     """Raise it in a task to fail with a code of your own."""
 
 
-class OOMError(_Coded):
+class OOMError(_CodedError):
     """The attempt used more memory than it may."""
 
 
-class TaskInterruptedError(_Coded):
+class TaskInterruptedError(_CodedError):
     """The attempt was interrupted from outside."""
 
 
-class ActionAbortedError(_Coded):
+class ActionAbortedError(_CodedError):
     """The action was aborted."""
 
 
-class RetriesExhaustedError(_Coded):
+class RetriesExhaustedError(_CodedError):
     """The last allowed attempt failed; its exception is the cause."""
 
 
-class TaskTimeoutError(_Coded):
+class TaskTimeoutError(_CodedError):
     """A time limit was exceeded."""
 
 

@@ -4,7 +4,8 @@ from flyte_jupyter.backends.base import Backend
 from flyte_jupyter.tasks.plugins import TaskPluginRegistry
 from flyte_jupyter.tasks.spec import ActionSpec, TaskSpec
 from flyte_jupyter.tasks.template import AsyncFunctionTaskTemplate, TaskTemplate
-from flyte_jupyter.types.engine import TypeEngine, TypeTransformer
+from flyte_jupyter.types.engine import TypeEngine
+from flyte_jupyter.types.transformer import TypeTransformer
 
 __all__ = [
     "ActionSpec",

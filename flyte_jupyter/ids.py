@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 _PAIRS = tuple(a + b for a in _ALPHABET for b in _ALPHABET)
+_WORD = 36**12
 
 
 def digest(tag: str, *parts: str | bytes) -> str:
@@ -21,16 +22,22 @@ def digest(tag: str, *parts: str | bytes) -> str:
 def base36(number: int) -> str:
     """Write a non-negative integer with digits and lower-case letters."""
     out = []
-    while number >= 36:  # noqa: PLR2004 - the base
+    while number >= _WORD:  # arithmetic on machine words is several times faster
+        number, word = divmod(number, _WORD)
+        for _ in range(6):
+            word, pair = divmod(word, 1296)
+            out.append(_PAIRS[pair])
+    while number >= 1296:  # noqa: PLR2004 - two digits at once
         number, pair = divmod(number, 1296)
         out.append(_PAIRS[pair])
-    text = _ALPHABET[number] + "".join(reversed(out)) if number or not out else "".join(reversed(out))
-    return text.lstrip("0") or "0"
+    out.append(_PAIRS[number])
+    out.reverse()
+    return "".join(out).lstrip("0") or "0"
 
 
 def random_name(prefix: str = "r") -> str:
     """Make a name that no other run has: a letter and 16 base-36 characters (82 bits)."""
-    return prefix + "".join(secrets.choice(_ALPHABET) for _ in range(16))
+    return prefix + base36(secrets.randbits(82)).rjust(16, "0")
 
 
 @dataclass(frozen=True, slots=True)

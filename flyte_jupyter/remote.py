@@ -31,8 +31,10 @@ class LazyEntity(TaskTemplate[..., Any]):
         if found is None:
             found = find_task(self.name)
             if found is None:
-                known = ", ".join(t for e in environments().values() for t in getattr(e, "tasks", {})) or "none"
-                raise RemoteTaskNotFoundError(f"there is no task {self.name!r}; known tasks are {known}")
+                known = [t for env in environments().values() for t in getattr(env, "tasks", {})]
+                raise RemoteTaskNotFoundError(
+                    f"there is no task {self.name!r}; known tasks are {', '.join(known) or 'none'}"
+                )
             object.__setattr__(self, "_found", found)
         return found
 
@@ -46,7 +48,8 @@ class LazyEntity(TaskTemplate[..., Any]):
         return self.fetch()(*args, **kwargs)
 
     def __repr__(self) -> str:
-        return f"<task {self.name}, not looked up yet>" if self.__dict__["_found"] is None else repr(self.fetch())
+        found = self.__dict__["_found"]
+        return f"<task {self.name}, not looked up yet>" if found is None else repr(found)
 
 
 _OWN = frozenset({"name", "fetch", "_found", "_version"})
@@ -57,9 +60,12 @@ class Task:
 
     @staticmethod
     def get(
-        name: str, project: str | None = None, domain: str | None = None, version: str | None = None,
+        name: str,
+        project: str | None = None,  # noqa: ARG004 - for endpoints that have projects
+        domain: str | None = None,  # noqa: ARG004 - likewise
+        version: str | None = None,
         auto_version: str | None = None,
-    ) -> LazyEntity:  # fmt: skip
+    ) -> LazyEntity:
         """Give a task by its qualified name, ``environment.function``, without looking it up yet.
 
         Args:
@@ -77,5 +83,3 @@ class Task:
         if auto_version not in (None, "latest", "current"):
             raise DefinitionError(f"auto_version={auto_version!r}; it is 'latest' or 'current'")
         return LazyEntity(name, version)
-
-

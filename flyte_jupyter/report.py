@@ -26,13 +26,13 @@ class _Writing:
     """Writing to the main tab; each call returns at once and may be awaited all the same."""
 
     @both
-    def log(self, content: str, do_flush: bool = False) -> Ready:  # noqa: FBT001, FBT002 - the SDK's signature
+    def log(self, content: str, do_flush: bool = False) -> Ready:
         """Append a piece of HTML to the main tab."""
         get_tab().log(content)
         return self.flush() if do_flush else Ready()
 
     @both
-    def replace(self, content: str, do_flush: bool = False) -> Ready:  # noqa: FBT001, FBT002 - likewise
+    def replace(self, content: str, do_flush: bool = False) -> Ready:
         """Put a piece of HTML in place of everything in the main tab."""
         get_tab().replace(content)
         return self.flush() if do_flush else Ready()

@@ -2,6 +2,8 @@
 
 import asyncio
 import re
+import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -51,9 +53,9 @@ def names(tmp_path, monkeypatch):
     (tmp_path / "my_code" / "app.py").write_text("print('hello')\n")
     space = {"__name__": "snippets", "asyncio": asyncio}
     for title, text in SNIPPETS.items():
-        text = re.sub(r"^from flyte import", "from flyte_jupyter import", text, flags=re.M)
-        text = re.sub(r"^import flyte$", "import flyte_jupyter as flyte", text, flags=re.M)
-        exec(compile(text, f"<{title}>", "exec"), space)
+        ours = re.sub(r"(?m)^from flyte import", "from flyte_jupyter import", text)
+        ours = re.sub(r"(?m)^import flyte$", "import flyte_jupyter as flyte", ours)
+        exec(compile(ours, f"<{title}>", "exec"), space)
     return space
 
 
@@ -111,20 +113,14 @@ def test_the_ignored_input_does_not_matter_to_the_cache(names):
 
 
 @pytest.mark.parametrize("name", ["flaky_task_simple", "flaky_task_with_backoff"])
-def test_the_flaky_tasks_are_retried(names, name):
+def test_the_flaky_tasks_are_retried(names, name, monkeypatch):
     failures = iter([0.1, 0.9])
 
-    class random:
-        random = staticmethod(lambda: next(failures))
-
-    import sys
-
-    real, sys.modules["random"] = sys.modules["random"], random
-    try:
-        task = names[name].override(retries=flyte.RetryStrategy(2, backoff=flyte.Backoff(0)))
-        run = flyte.run(task)
-    finally:
-        sys.modules["random"] = real
+    fake = types.ModuleType("random")
+    fake.random = lambda: next(failures)
+    monkeypatch.setitem(sys.modules, "random", fake)
+    task = names[name].override(retries=flyte.RetryStrategy(2, backoff=flyte.Backoff(0)))
+    run = flyte.run(task)
 
     assert run.outputs()[0] == "Success"
     assert len(run.root.attempts) == 2

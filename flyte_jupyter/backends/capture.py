@@ -18,11 +18,7 @@ Log = Callable[[str, str, int, str, str], None]
 
 
 class Capture:
-    """Follow ``sys.stdout`` and ``sys.stderr`` while runs are in progress.
-
-    Args:
-        log: is given what tasks write.
-    """
+    """Follow ``sys.stdout`` and ``sys.stderr`` while runs are in progress."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -53,7 +49,7 @@ class Capture:
             log(task.action.run_name, task.action.name, task.attempt_number, stream, text)
 
     def _follow(self) -> None:
-        """Follow the streams of this moment; a notebook or a test may have changed them since the last run."""
+        """Follow the streams of this moment: they may be others than in the last run."""
         for name in ("stdout", "stderr"):
             target = getattr(sys, name)
             if target is None or any(f.target is target for f in self._followed):

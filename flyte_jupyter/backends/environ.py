@@ -94,7 +94,7 @@ def _installed() -> Iterator[None]:
         _users += 1
         if _users == 1:
             os.environ.__class__ = _Scoped
-            subprocess.Popen.__init__ = _popen  # type: ignore[method-assign,assignment]
+            subprocess.Popen.__init__ = _popen  # type: ignore[method-assign]
     try:
         yield
     finally:

@@ -11,7 +11,6 @@ from flyte_jupyter.backends.secrets import injected
 from flyte_jupyter.backends.threads import bodies, in_thread
 from flyte_jupyter.errors import RuntimeUserError, TaskInterruptedError
 from flyte_jupyter.tasks.context import ContextData, TaskContext, current
-from flyte_jupyter.tasks.report import Report
 from flyte_jupyter.tasks.spec import ActionSpec, TaskSpec
 from flyte_jupyter.types.literal import Literals
 
@@ -35,22 +34,28 @@ async def invoke(spec: ActionSpec) -> Literals:
         with _surroundings(spec):
             result = await _body(task, context, values)
     outputs = task.interface.outputs_to_literals(result)
-    report = context.task.report if context.task else None
-    if task.report and report is not None and report.has_content():
-        report.flush()
+    if task.report and context.task is not None and context.task.report.has_content():
+        context.task.report.flush()
     return outputs
 
 
 async def _body(task: TaskSpec, context: ContextData, values: Mapping[str, Any]) -> Any:
-    if not task.is_async and _loop_is_running():
+    if not task.is_async:
         run = context.task.action.run_name if context.task else ""
-        return await in_thread(lambda: _call(task, context, values), run)
+        if _loop_is_running():
+            return await in_thread(lambda: _call(task, context, values), run)
+        bodies.enter(run)
+        try:
+            return _call(task, context, values)
+        finally:
+            bodies.leave(run)
     token = current.set(context)
     try:
-        with _translated():
-            if task.is_async:
-                return await task.interface.call(task.func, values)
-            return _marked(task, context, values)
+        return await task.interface.call(task.func, values)
+    except SystemExit as error:
+        raise RuntimeUserError("SystemExit", f"the task called sys.exit({error.code!r})") from error
+    except KeyboardInterrupt as error:
+        raise TaskInterruptedError("the task raised KeyboardInterrupt") from error
     finally:
         current.reset(token)
 
@@ -58,49 +63,33 @@ async def _body(task: TaskSpec, context: ContextData, values: Mapping[str, Any])
 def _call(task: TaskSpec, context: ContextData, values: Mapping[str, Any]) -> Any:
     token = current.set(context)
     try:
-        with _translated():
-            return task.interface.call(task.func, values)
-    finally:
-        current.reset(token)
-
-
-def _marked(task: TaskSpec, context: ContextData, values: Mapping[str, Any]) -> Any:
-    """Call on this thread, so marked that stopping the run reaches it."""
-    with bodies.running(context.task.action.run_name if context.task else ""):
         return task.interface.call(task.func, values)
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    """Let no body end the process or the loop that it runs in."""
-    try:
-        yield
     except SystemExit as error:
         raise RuntimeUserError("SystemExit", f"the task called sys.exit({error.code!r})") from error
     except KeyboardInterrupt as error:
         if threading.current_thread() is threading.main_thread():
-            raise
+            raise  # a real one: it ends the run and goes on to the caller
         raise TaskInterruptedError("the task raised KeyboardInterrupt") from error
+    finally:
+        current.reset(token)
 
 
 @contextmanager
 def _surroundings(spec: ActionSpec) -> Iterator[None]:
-    with injected(spec.task.secrets) as secrets, variables(
-        {**spec.task.env_vars, **spec.run.env_vars, **secrets}
+    with (
+        injected(spec.task.secrets) as secrets,
+        variables({**spec.task.env_vars, **spec.run.env_vars, **secrets}),
     ):
         yield
 
 
 def _context(spec: ActionSpec) -> ContextData:
-    outer, run = spec.context, spec.run
-    publish = run.publish
-    sink = None if publish is None else lambda report: publish(spec.id.name, report)
+    outer = spec.context
     task = TaskContext(
         action=spec.id,
-        run=run,
+        run=spec.run,
         version=spec.version,
         attempt_number=spec.attempt,
-        report=Report(spec.task.short_name, sink),
         group_data=outer.group,
         custom_context=outer.custom,
     )
@@ -109,4 +98,3 @@ def _context(spec: ActionSpec) -> ContextData:
 
 def _loop_is_running() -> bool:
     return asyncio._get_running_loop() is not None  # noqa: SLF001 - documented for implementers of loops
-

@@ -39,8 +39,8 @@ def resolve(secret: Secret) -> str:
             redaction.remember(value)
             return value
     raise SecretNotFoundError(
-        f"secret {_title(secret)} is not set. Set the environment variable {_variable(secret)}, put it into .env, "
-        f"or store it: flyte-jupyter secrets set {secret.key}" + (f" --group {secret.group}" if secret.group else "")
+        f"secret {_title(secret)} is not set. Set the environment variable {_variable(secret)}, put it into "
+        f".env, or store it: flyte-jupyter secrets set {_title(secret)}"
     )
 
 

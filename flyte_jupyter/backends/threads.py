@@ -10,8 +10,8 @@ import os
 import queue
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 _IDLE_SECONDS = 10.0
@@ -65,10 +65,8 @@ class _Worker:
                 if self._owner.dismiss(self):
                     return
                 continue
-            try:
+            with suppress(Stopped):  # it may arrive after the body has ended
                 work()
-            except Stopped:
-                pass  # arrived after the body had ended
             del work
             self._owner.rest(self)
 
@@ -84,16 +82,23 @@ class Bodies:
         self._running: dict[str, list[int]] = defaultdict(list)
         self._hit: set[int] = set()
 
-    @contextmanager
-    def running(self, run: str) -> Iterator[None]:
-        """Mark this thread as running a body of a run."""
+    def enter(self, run: str) -> None:
+        """Mark this thread as running a body of a run; ``leave`` must follow."""
+        with self._lock:
+            self._running[run].append(threading.get_ident())
+
+    def leave(self, run: str) -> None:
+        """Undo ``enter``."""
         ident = threading.get_ident()
         with self._lock:
-            self._running[run].append(ident)
-        try:
-            yield
-        finally:
-            self._leave(run, ident)
+            idents = self._running[run]
+            idents.remove(ident)
+            if not idents:
+                del self._running[run]
+            # Raised but not yet delivered: it may hit an outer body of this thread, but nothing after that.
+            if ident in self._hit and not any(ident in others for others in self._running.values()):
+                self._hit.discard(ident)
+                _set_async_exception(ident, None)
 
     def stop(self, run: str) -> None:
         """Raise ``Stopped`` in every body of the run; a body inside of a C call sees it when that returns."""
@@ -111,17 +116,6 @@ class Bodies:
         if ident != threading.get_ident():
             self._hit.add(ident)
             _set_async_exception(ident, Stopped)
-
-    def _leave(self, run: str, ident: int) -> None:
-        with self._lock:
-            idents = self._running[run]
-            idents.remove(ident)
-            if not idents:
-                del self._running[run]
-            # Raised but not yet delivered: it may hit an outer body of this thread, but nothing after that.
-            if ident in self._hit and not any(ident in others for others in self._running.values()):
-                self._hit.discard(ident)
-                _set_async_exception(ident, None)
 
 
 bodies = Bodies()
@@ -141,10 +135,8 @@ async def in_thread(func: Callable[[], Any], run: str) -> Any:
         ident.append(threading.get_ident())
         result, error = _outcome(context, func, run)
         if not done.cancelled():
-            try:
+            with suppress(RuntimeError):  # the loop was closed: nobody waits any more
                 loop.call_soon_threadsafe(_settle, done, result, error)
-            except RuntimeError:
-                pass  # the loop was closed; nobody waits any more
 
     threads.start(work)
     try:
@@ -158,11 +150,13 @@ async def in_thread(func: Callable[[], Any], run: str) -> Any:
 def _outcome(
     context: contextvars.Context, func: Callable[[], Any], run: str
 ) -> tuple[Any, BaseException | None]:
+    bodies.enter(run)
     try:
-        with bodies.running(run):
-            return context.run(func), None
+        return context.run(func), None
     except BaseException as error:  # noqa: BLE001 - it is handed to the waiting coroutine
         return None, error
+    finally:
+        bodies.leave(run)
 
 
 def _settle(future: "asyncio.Future[Any]", result: Any, error: BaseException | None) -> None:

@@ -7,12 +7,13 @@ from dataclasses import replace
 
 from flyte_jupyter.backends.base import Backend
 from flyte_jupyter.engine.keeping import Kept, record
+from flyte_jupyter.errors import StoreError, TypeTransformerFailedError
 from flyte_jupyter.ids import digest
 from flyte_jupyter.runs.events import CacheChecked, Emit
 from flyte_jupyter.runs.results import Entry, ResultCache
 from flyte_jupyter.runs.store import RunStore
 from flyte_jupyter.tasks.cache import VersionParameters
-from flyte_jupyter.tasks.source import Slice, slice_of
+from flyte_jupyter.tasks.source import slice_of
 from flyte_jupyter.tasks.spec import ActionSpec, TaskSpec
 from flyte_jupyter.types.identity import identity
 from flyte_jupyter.types.literal import Literals
@@ -41,8 +42,6 @@ class Cached:
     async def run(self, spec: ActionSpec, emit: Emit) -> Literals:
         """Give the kept outputs of the same task, version and inputs; else run and keep them."""
         cache = spec.task.cache
-        if not cache.is_enabled or spec.run.disable_cache:
-            return await self._place.run(spec, emit)
         spec = replace(spec, version=version_of(spec.task))
         inputs = input_digests(spec)
         key = key_of(spec, inputs)
@@ -71,9 +70,22 @@ class Cached:
         if age is not None and time.time() - entry.created > _seconds(age):
             emit(_checked(spec, "miss", key, f"the kept result is older than max_age={age}"))
             return None
+        try:
+            outputs = self._read(spec.task, entry)
+        except (StoreError, TypeTransformerFailedError) as error:
+            emit(_checked(spec, "miss", key, f"the kept result cannot be read: {error}"))
+            return None
         self._results.touch(key)
         emit(_checked(spec, "hit", key, f"kept by run {entry.run}"))
-        return Kept(unpack(entry.outputs), entry.outputs)
+        return outputs
+
+    @staticmethod
+    def _read(task: TaskSpec, entry: Entry) -> Literals:
+        outputs = unpack(entry.outputs)
+        if b"blob://" in entry.outputs:
+            # Read what is in blobs now: a damaged or missing one makes a miss, not a failure of the caller.
+            outputs = task.interface.outputs_to_literals(task.interface.outputs_from_literals(outputs))
+        return Kept(outputs, entry.outputs)
 
     async def _run_and_keep(
         self, spec: ActionSpec, key: str, inputs: Mapping[str, str], emit: Emit
@@ -126,16 +138,12 @@ def explain(task: TaskSpec, inputs: Mapping[str, str], results: ResultCache) -> 
     reasons = [f"input {n} changed" for n in changed]
     then = entry.parts.get("slice")
     if isinstance(then, Mapping):
-        reasons += [str(change) for change in _slice(task).diff(then)]
+        reasons += [str(change) for change in slice_of(task.func).diff(then)]
     return "; ".join(reasons) or "the interface or the options of the cache changed"
 
 
 def _parts(task: TaskSpec) -> dict[str, object]:
-    return {"slice": _slice(task).plain()} if task.cache.version_override is None else {}
-
-
-def _slice(task: TaskSpec) -> Slice:
-    return slice_of(task.func)
+    return {"slice": slice_of(task.func).mapping()} if task.cache.version_override is None else {}
 
 
 def _checked(spec: ActionSpec, status: str, key: str, reason: str) -> CacheChecked:
@@ -146,4 +154,3 @@ def _checked(spec: ActionSpec, status: str, key: str, reason: str) -> CacheCheck
 
 def _seconds(age: object) -> float:
     return float(getattr(age, "total_seconds", lambda: age)())  # type: ignore[arg-type]
-

@@ -48,13 +48,13 @@ class Calls:
         spec = self.spec(task, args, kwargs)
         conducted = self._live.conduct(spec)
         outputs = drive(conducted) if self._live.is_inline(spec) else self._live.wait(conducted)
-        return self._live.read(spec.task.interface, outputs)
+        return spec.task.interface.outputs_from_literals(outputs)
 
     async def acall(self, task: AnyTask, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Run on the loop that is running."""
         spec = self.spec(task, args, kwargs)
         outputs = await self._live.conduct(spec)
-        return self._live.read(spec.task.interface, outputs)
+        return spec.task.interface.outputs_from_literals(outputs)
 
     def trace(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Record a helper's call as an action of its own."""

@@ -11,8 +11,7 @@ from flyte_jupyter.types.engine import TypeEngine
 from flyte_jupyter.types.literal import Binary, Literal, Literals, Live, Map, Value, Variant
 from flyte_jupyter.types.packed import pack
 
-
-
+_PLAIN = frozenset({type(None), bool, int, float, str, Binary})
 
 INPUT_LIMIT = 64 * 1024
 OUTPUT_LIMIT = 64 * 1024 * 1024
@@ -42,13 +41,16 @@ def record(task: TaskSpec, what: str, literals: Literals, blobs: BlobStore, limi
     Raises:
         InlineIOMaxBytesBreached: what travels inline is more than the task allows.
     """
-    if any(_has_live(literal) for literal in literals.values()):
+    if not all(type(literal.value) in _PLAIN for literal in literals.values()) and any(
+        map(_has_live, literals.values())
+    ):
         literals = {name: _settled(literal, blobs, limit) for name, literal in literals.items()}
     packed = pack(literals)
     if len(packed) > task.max_inline_io_bytes:
         raise InlineIOMaxBytesBreached(
             f"{task.name}: its {what} are {len(packed):,} bytes, and max_inline_io_bytes="
-            f"{task.max_inline_io_bytes:,} may travel inline; pass a File, a Dir or a DataFrame, or raise the limit"
+            f"{task.max_inline_io_bytes:,} may travel inline; pass a File, a Dir or a DataFrame, "
+            "or raise the limit"
         )
     return packed
 
@@ -111,7 +113,7 @@ def _size(live: Live) -> int:
     try:
         if hasattr(value, "memory_usage"):
             return int(value.memory_usage(index=True, deep=False).sum())
-        size = getattr(value, "nbytes", None) or getattr(value, "estimated_size", 0)
+        size = getattr(value, "nbytes", None) or getattr(value, "estimated_size", None) or 0
         return int(size() if callable(size) else size)
     except Exception:  # noqa: BLE001 - the user's attribute may do anything
         return 0

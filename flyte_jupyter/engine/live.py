@@ -1,10 +1,11 @@
 """A run in progress: each action from its call to its end, and the record of it."""
 
 import asyncio
-import concurrent.futures
 import threading
 import time
 from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from flyte_jupyter.backends.base import Backend
@@ -21,16 +22,14 @@ from flyte_jupyter.runs.events import (
     ActionFailed,
     ActionQueued,
     ActionSucceeded,
-    Event,
+    Emit,
     ReportWritten,
 )
 from flyte_jupyter.runs.results import ResultCache
 from flyte_jupyter.runs.store import RunStore
 from flyte_jupyter.tasks.context import RunScope
-from flyte_jupyter.tasks.interface import Interface
 from flyte_jupyter.tasks.report import Report
 from flyte_jupyter.tasks.spec import ActionSpec, TaskSpec
-from flyte_jupyter.types.holding import holding
 from flyte_jupyter.types.literal import Literals
 
 T = TypeVar("T")
@@ -47,14 +46,15 @@ class LiveRun:
     """
 
     def __init__(self, scope: RunScope, store: RunStore, route: Route) -> None:
-        self.scope = scope
+        self.scope = replace(scope, publish=self.publish)
         self.store = store
+        self.emit: Emit = store.append
         self.stopped = threading.Event()
         self.ended = threading.Event()
         self._route = route
         self._results = ResultCache(store)
-        self._chains: dict[int, Backend] = {}
-        self._waited: set[concurrent.futures.Future[Any]] = set()
+        self._chains: dict[tuple[int, TaskSpec], Backend] = {}
+        self._waited: set[Future[Any]] = set()
         self._lock = threading.Lock()
         self._reason = ""
 
@@ -74,18 +74,13 @@ class LiveRun:
             )
         )  # fmt: skip
         try:
-            with holding(self.store.blobs):
-                outputs = await self._run(spec)
-                packed = self._packed(spec, outputs)
+            outputs = await self._run(spec)
+            packed = self._packed(spec, outputs)
         except BaseException as error:
             self._fail(name, error)
             raise
         self.emit(ActionSucceeded(run=self.scope.name, action=name, time=time.time(), outputs=packed))
         return outputs
-
-    def emit(self, event: Event) -> None:
-        """Record an event."""
-        self.store.append(event)
 
     def is_inline(self, spec: ActionSpec) -> bool:
         """Whether the action can run on the caller's thread, with no event loop in between."""
@@ -107,7 +102,7 @@ class LiveRun:
             future.cancel()
         bodies.stop(self.scope.name)
 
-    def submit(self, coro: Coroutine[Any, Any, T]) -> "concurrent.futures.Future[T]":
+    def submit(self, coro: Coroutine[Any, Any, T]) -> "Future[T]":
         """Start a coroutine on the background loop; stopping the run cancels it."""
         future = loop.submit(coro)
         with self._lock:
@@ -121,11 +116,6 @@ class LiveRun:
             return elsewhere(coro)
         return waited(self.submit(coro))
 
-    def read(self, interface: Interface, outputs: Literals) -> Any:
-        """Turn an action's outputs into the value that its caller gets."""
-        with holding(self.store.blobs):
-            return interface.outputs_from_literals(outputs)
-
     def publish(self, action: str, report: Report) -> None:
         """Keep a flushed report."""
         blob = self.store.blobs.put(report.get_final_report().encode("utf-8", "replace"))
@@ -135,27 +125,29 @@ class LiveRun:
     async def _run(self, spec: ActionSpec) -> Literals:
         if self.stopped.is_set():
             raise Stopped
-        return await self._chain(self._route(spec)).run(spec, self.emit)
+        place = self._route(spec)
+        key = (id(place), spec.task)
+        chain = self._chains.get(key)
+        if chain is None:
+            chain = self._chains[key] = self._wrapped(place, spec.task)
+        return await chain.run(spec, self.emit)
 
-    def _forget(self, future: "concurrent.futures.Future[Any]") -> None:
+    def _forget(self, future: "Future[Any]") -> None:
         with self._lock:
             self._waited.discard(future)
 
-    def _chain(self, place: Backend) -> Backend:
-        """Wrap a place in what the engine adds; one that does something itself is not wrapped in it again."""
-        chain = self._chains.get(id(place))
-        if chain is None:
-            does: frozenset[str] = getattr(place, "does", frozenset())
-            chain = place
-            if "timeout" not in does:
-                chain = Timed(chain)
-            if "retry" not in does:
-                chain = Retried(chain, self.stopped)
-            if "timeout" not in does:
-                chain = Bounded(chain)
-            if "cache" not in does:
-                chain = Cached(chain, self._results, self.store)
-            self._chains[id(place)] = chain
+    def _wrapped(self, place: Backend, task: TaskSpec) -> Backend:
+        """Wrap a place in what the task asks for and the place does not do itself."""
+        does: frozenset[str] = getattr(place, "does", frozenset())
+        chain, limits = place, task.timeout
+        if "timeout" not in does and (limits.max_runtime or limits.max_queued_time):
+            chain = Timed(chain)
+        if "retry" not in does:
+            chain = Retried(chain, self.stopped)
+        if "timeout" not in does and limits.deadline:
+            chain = Bounded(chain)
+        if "cache" not in does and task.cache.is_enabled and not self.scope.disable_cache:
+            chain = Cached(chain, self._results, self.store)
         return chain
 
     def _packed(self, spec: ActionSpec, outputs: Literals) -> bytes:
@@ -183,4 +175,3 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, KeyboardInterrupt):
         return "interrupted from the keyboard"
     return "cancelled" if isinstance(error, asyncio.CancelledError) else type(error).__name__
-

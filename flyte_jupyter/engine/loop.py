@@ -100,4 +100,3 @@ def elsewhere(coro: Coroutine[Any, Any, T]) -> T:
 
 
 loop = Loop()
-

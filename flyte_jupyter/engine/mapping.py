@@ -1,37 +1,25 @@
 """``flyte.map``: one task over many inputs, in parallel, results in order."""
 
 import asyncio
-import contextvars
 import itertools
-import os
-import queue
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import closing
 from functools import partial
 from typing import Any
 
-from flyte_jupyter.backends.threads import Stopped, threads
+from flyte_jupyter.engine.fan import AHEAD as _AHEAD
+from flyte_jupyter.engine.fan import PATIENCE as _PATIENCE
+from flyte_jupyter.engine.fan import THREADS as _THREADS
+from flyte_jupyter.engine.fan import Fan, Items
 from flyte_jupyter.engine.loop import loop
 from flyte_jupyter.errors import DefinitionError
 from flyte_jupyter.tasks.context import group
 from flyte_jupyter.tasks.template import TaskTemplate
 
-_THREADS = min(32, 4 * (os.cpu_count() or 1))
-"""Synchronous bodies at once, where no concurrency is given."""
-
 _COROUTINES = 1_000
 """Asynchronous bodies at once, where no concurrency is given."""
-
-_AHEAD = 1_000
-"""Inputs that are taken ahead of the result that is waited for."""
-
-_PATIENCE = 0.1
-"""Seconds between looks at whether the run was stopped, while waiting for a result."""
-
-Call = Callable[..., Any]
-Items = Iterator[tuple[Any, ...]]
 
 
 class Map:
@@ -59,9 +47,10 @@ class Map:
             DefinitionError: concurrency is negative.
         """
         inner = _checked(task, iterables, concurrency)
-        futures = _on_loop if inner.spec.is_async else _on_threads
-        started = futures(task, zip(*iterables, strict=False), concurrency, group_name or inner.short_name)
-        return _in_order(started, return_exceptions=return_exceptions)
+        name, items = group_name or inner.short_name, zip(*iterables, strict=False)
+        if inner.spec.is_async:
+            return _in_order(_on_loop(task, items, concurrency, name), return_exceptions=return_exceptions)
+        return Fan(task, items, concurrency or _THREADS, name).results(return_exceptions=return_exceptions)
 
     async def aio(
         self,
@@ -99,11 +88,11 @@ flyte_map = Map()
 def _checked(task: Any, iterables: tuple[Iterable[Any], ...], concurrency: int) -> TaskTemplate[..., Any]:
     inner = task.func if isinstance(task, partial) else task
     if not isinstance(inner, TaskTemplate):
-        raise TypeError(f"map runs a task, or a functools.partial of one, not {task!r}; decorate it with @env.task")
+        raise TypeError(f"map runs a task, or a partial of one, not {task!r}; decorate it with @env.task")
     if not iterables:
         raise TypeError(f"map({inner.short_name}): there is nothing to map over; give one iterable per input")
     if not isinstance(concurrency, int) or isinstance(concurrency, bool) or concurrency < 0:
-        raise DefinitionError(f"concurrency={concurrency!r}: give a number of actions at once, or 0 for no limit")
+        raise DefinitionError(f"concurrency={concurrency!r}: give a number of actions at once, or 0")
     return inner
 
 
@@ -129,52 +118,7 @@ def _outcome(future: "Future[Any]") -> Any:
                 return future.result()
 
 
-def _on_threads(task: Call, items: Items, concurrency: int, name: str) -> "Iterator[Future[Any]]":
-    """Start calls on at most ``concurrency`` threads; gives their futures in the order of the inputs."""
-    work: queue.SimpleQueue[tuple[Future[Any], tuple[Any, ...]] | None] = queue.SimpleQueue()
-    pending, workers = deque[Future[Any]](), 0
-    try:
-        while True:
-            for args in itertools.islice(items, _AHEAD - len(pending)):
-                pending.append(Future())
-                work.put((pending[-1], args))
-                if workers < (concurrency or _THREADS):
-                    workers += 1
-                    _start_worker(task, work, name)
-            if not pending:
-                return
-            yield pending.popleft()
-    finally:
-        for left in pending:
-            left.cancel()
-        for _ in range(workers):
-            work.put(None)
-
-
-def _start_worker(task: Call, work: "queue.SimpleQueue[Any]", name: str) -> None:
-    context = contextvars.copy_context()
-
-    def run() -> None:
-        with group(name):
-            while (item := work.get()) is not None:
-                _fulfil(*item, task)
-
-    threads.start(partial(context.run, run))
-
-
-def _fulfil(future: "Future[Any]", args: tuple[Any, ...], task: Call) -> None:
-    if not future.set_running_or_notify_cancel():
-        return
-    try:
-        future.set_result(task(*args))
-    except Stopped as error:
-        future.set_exception(error)
-        raise
-    except BaseException as error:  # noqa: BLE001 - handed to the waiting caller
-        future.set_exception(error)
-
-
-def _on_loop(task: Call, items: Items, concurrency: int, name: str) -> "Iterator[Future[Any]]":
+def _on_loop(task: Any, items: Items, concurrency: int, name: str) -> "Iterator[Future[Any]]":
     """Start calls on the background loop, at most ``concurrency`` at once."""
     limit = asyncio.Semaphore(concurrency or _COROUTINES)
     pending = deque[Future[Any]]()

@@ -73,8 +73,8 @@ class RunOptions:
             raise not_one_of("mode", self.mode, MODES)
         if self.name is not None and not (isinstance(self.name, str) and _NAME.fullmatch(self.name)):
             raise DefinitionError(
-                f"name={self.name!r} cannot name a run; use at most 63 lower-case letters, digits, '-' and '_', "
-                "beginning and ending with a letter or digit"
+                f"name={self.name!r} cannot name a run; use at most 63 lower-case letters, digits, '-' and "
+                "'_', beginning and ending with a letter or digit"
             )
         for what in ("labels", "annotations", "custom_context"):
             object.__setattr__(self, what, _pairs(what, getattr(self, what)))

@@ -86,9 +86,7 @@ class Process:
 process = Process()
 
 
-def init(
-    *, backend: Backend | None = None, store: Path | str | None = None, mode: str | None = None
-) -> None:
+def init(*, backend: Backend | None = None, store: Path | str | None = None, mode: str | None = None) -> None:
     """Connect this process; what is not given stays as it is.
 
     Args:
@@ -102,7 +100,7 @@ def init(
     """
     if backend is not None:
         if not isinstance(backend, Backend):
-            raise TypeError(f"backend={backend!r} is no place to run; it needs name, run(spec, emit) and close()")
+            raise TypeError(f"backend={backend!r} is no place to run: it has no name, run and close")
         process.change(there=backend)
     if store is not None:
         process.change(folder=Path(store), _open=[])

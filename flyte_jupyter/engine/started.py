@@ -33,6 +33,7 @@ from flyte_jupyter.runs.store import RunStore
 from flyte_jupyter.tasks.context import RunScope, custom_context
 from flyte_jupyter.tasks.spec import ActionSpec
 from flyte_jupyter.tasks.template import TaskTemplate
+from flyte_jupyter.types.holding import holding
 
 _HERE = LocalBackend()
 
@@ -134,7 +135,9 @@ class Started:
             raise ActionAbortedError(f"run {self.handle.name} was aborted")
         return self._outputs
 
-    def _begin(self, task: TaskTemplate[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> ActionSpec:
+    def _begin(
+        self, task: TaskTemplate[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> ActionSpec:
         """Check the inputs first: a wrong call is no run."""
         spec = self._spec(task, args, kwargs)
         scope = self._live.scope
@@ -157,15 +160,19 @@ class Started:
                 self._surroundings.callback(closing.close)
         return spec
 
-    def _spec(self, task: TaskTemplate[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> ActionSpec:
+    def _spec(
+        self, task: TaskTemplate[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> ActionSpec:
         with custom_context(**self._options.custom_context):
             return Calls(self._live, None).spec(task, args, kwargs)
 
     async def _whole(self, spec: ActionSpec) -> None:
         interface = spec.task.interface
         try:
-            literals = await self._live.conduct(spec)
-            self._outputs = ActionOutputs(interface.named(self._live.read(interface, literals)))
+            # The bodies of the run inherit this context, so that all of them can read kept values.
+            with holding(self._live.store.blobs):
+                literals = await self._live.conduct(spec)
+                self._outputs = ActionOutputs(interface.named(interface.outputs_from_literals(literals)))
         except BaseException as error:
             self._error = error
             raise

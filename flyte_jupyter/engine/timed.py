@@ -41,8 +41,6 @@ class Timed:
             MaxRuntimeExceededError: it started and did not end in time.
         """
         limits = spec.task.timeout
-        if limits.max_runtime is None and limits.max_queued_time is None:
-            return await self._place.run(spec, emit)
         loop = asyncio.get_running_loop()
         started = False
 
@@ -103,8 +101,6 @@ class Bounded:
             DeadlineExceededError: it did not end in time.
         """
         deadline = spec.task.timeout.deadline
-        if deadline is None:
-            return await self._place.run(spec, emit)
         try:
             async with asyncio.timeout(_seconds(deadline)) as clock:
                 outputs = await self._place.run(spec, emit)
@@ -113,7 +109,7 @@ class Bounded:
                 raise
         if not clock.expired():
             return outputs
-        raise DeadlineExceededError(f"{spec.task.name} took longer than deadline={deadline}, retries included")
+        raise DeadlineExceededError(f"{spec.task.name} took longer than deadline={deadline} in all")
 
     async def close(self) -> None:
         """Close the place."""

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Generator, Mapping
 from functools import partial
-from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
+from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -22,6 +22,7 @@ class both(Generic[S, P, R]):  # noqa: N801 - a decorator
         self.__doc__ = func.__doc__
 
     def __get__(self, instance: S, owner: type[S]) -> "Both[P, R]":
+        """Bind the method."""
         bound: Callable[P, R] = partial(self._func, instance)
         return Both(bound, self._func.__name__, self.__doc__)
 
@@ -49,16 +50,16 @@ class Ready:
     """Something that is there already and may be awaited all the same."""
 
     def __await__(self) -> Generator[Any, None, Any]:
+        yield from ()
         return self
-        yield
 
 
-class ActionOutputs(tuple[Any, ...], Ready):
+class ActionOutputs(tuple[Any, ...], Ready):  # noqa: SLOT001 - it carries the names
     """What an action returned: a tuple whose elements also have names, ``o0``, ``o1``, ... or their own."""
 
     named_outputs: Mapping[str, Any]
 
-    def __new__(cls, values: Mapping[str, Any]) -> "ActionOutputs":
+    def __new__(cls, values: Mapping[str, Any]) -> Self:
         """Make it of values by name, in order."""
         made = super().__new__(cls, values.values())
         made.named_outputs = dict(values)

@@ -170,9 +170,9 @@ class Action(Ready):
     def __repr__(self) -> str:
         try:
             state = self.state
-            return f"<action {self.name} of run {self.run.name}: {state.task} {state.phase.value}>"
         except Exception:  # noqa: BLE001 - a repr never raises
             return f"<action {self.name} of run {self.run.name}>"
+        return f"<action {self.name} of run {self.run.name}: {state.task} {state.phase.value}>"
 
 
 class Run(Ready):
@@ -227,7 +227,7 @@ class Run(Ready):
         actions = self.state.actions
         if name in actions:
             return Action(self, name)
-        found = [a.name for a in actions.values() if name in (a.short_name, a.task)]
+        found = [a.name for a in actions.values() if name in (a.short, a.task)]
         if len(found) != 1:
             raise ActionNotFoundError(f"run {self.name} has {len(found)} actions named {name!r}")
         return Action(self, found[0])
@@ -341,10 +341,10 @@ class Run(Ready):
     def __repr__(self) -> str:
         try:
             state = self.state
-            seconds = (state.ended or time.time()) - state.started
-            return f"<run {self.name}: {state.task} {state.phase.value} in {seconds:.2f} s>"
         except Exception:  # noqa: BLE001 - a repr never raises
             return f"<run {self.name}>"
+        seconds = (state.ended or time.time()) - state.started
+        return f"<run {self.name}: {state.task} {state.phase.value} in {seconds:.2f} s>"
 
 
 def is_known(store: RunStore, name: str) -> bool:

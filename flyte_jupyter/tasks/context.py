@@ -93,7 +93,6 @@ class TaskContext:
         run: what all actions of the run share.
         version: the task's cache version; empty where it is not cached.
         attempt_number: the running attempt, from 1.
-        report: the report of this action.
         group_data: the group that this action was called in.
         custom_context: text pairs that go down the tree of actions.
         data: what a task plugin's ``pre`` provides.
@@ -103,14 +102,23 @@ class TaskContext:
     run: RunScope
     version: str = ""
     attempt_number: int = 1
-    report: Report = field(default_factory=Report)
     group_data: GroupData | None = None
     custom_context: Mapping[str, str] = field(default_factory=_none)
     data: Mapping[str, Any] = field(default_factory=_none)
     code_bundle: "CodeBundle | None" = None
+    _report: Report | None = field(default=None, repr=False)
 
     def __getitem__(self, key: str) -> Any:
         return self.data[key]
+
+    @property
+    def report(self) -> Report:
+        """The report of this action; made when first asked for."""
+        if self._report is None:
+            publish, name = self.run.publish, self.action.name
+            sink = None if publish is None else lambda report: publish(name, report)
+            self._report = Report(name, sink)
+        return self._report
 
     @property
     def mode(self) -> str:

@@ -14,10 +14,10 @@ from flyte_jupyter.tasks.given import NOT_GIVEN, given
 from flyte_jupyter.tasks.image import Image
 from flyte_jupyter.tasks.plugins import TaskPluginRegistry
 from flyte_jupyter.tasks.pod import PodTemplate
-from flyte_jupyter.tasks.policies import ReusePolicy, RetryStrategy
+from flyte_jupyter.tasks.policies import RetryStrategy, ReusePolicy
 from flyte_jupyter.tasks.resources import Resources
 from flyte_jupyter.tasks.secret import SecretRequest, secrets_of
-from flyte_jupyter.tasks.template import INLINE_LIMIT, AsyncFunctionTaskTemplate
+from flyte_jupyter.tasks.template import AsyncFunctionTaskTemplate
 from flyte_jupyter.tasks.values import env_vars_of, flag, image_of, type_checked
 
 P = ParamSpec("P")
@@ -131,7 +131,9 @@ class TaskEnvironment(Environment):
     reusable: ReusePolicy | None = None
     plugin_config: Any = field(default=None, repr=False)
     queue: str | None = field(default=None, repr=False)
-    _tasks: dict[str, AsyncFunctionTaskTemplate[..., Any]] = field(default_factory=dict, init=False, repr=False)
+    _tasks: dict[str, AsyncFunctionTaskTemplate[..., Any]] = field(
+        default_factory=dict, init=False, repr=False
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -186,9 +188,8 @@ class TaskEnvironment(Environment):
         """
         unknown = sorted(set(options) - _TASK_OPTIONS)
         if unknown:
-            raise TypeError(
-                f"@{self.name}.task has no parameter {unknown[0]!r}; it has {', '.join(sorted(_TASK_OPTIONS))}"
-            )
+            names = ", ".join(sorted(_TASK_OPTIONS))
+            raise TypeError(f"@{self.name}.task has no parameter {unknown[0]!r}; it has {names}")
         if _func is None:
             return functools.partial(self._make, options)
         return self._make(options, _func)
@@ -207,13 +208,15 @@ class TaskEnvironment(Environment):
         """
         for task in tasks:
             if task.parent_env is not None:
-                raise DefinitionError(f"{task.name} belongs to the environment {task.parent_env.name!r} already")
+                raise DefinitionError(
+                    f"{task.name} belongs to the environment {task.parent_env.name!r} already"
+                )
         images = {getattr(t.image, "identifier", "") for t in tasks}
         if len(images) > 1:
-            raise DefinitionError(f"the tasks of {name!r} have {len(images)} different images; they need one")
+            raise DefinitionError(f"the tasks of {name!r} have {len(images)} images; they need one")
         env = cls(name, image=tasks[0].image if tasks else "auto", depends_on=depends_on)
         for task in tasks:
-            env._tasks[task.name] = replace(task, parent_env=env)  # noqa: SLF001 - its own class
+            env._tasks[task.name] = replace(task, parent_env=env)
         return env
 
     def _make(self, options: Mapping[str, Any], func: Callable[P, R]) -> AsyncFunctionTaskTemplate[P, R]:
@@ -225,8 +228,10 @@ class TaskEnvironment(Environment):
         if not name:
             raise DefinitionError(f"{func!r} has no name; define a function with def")
         merged = self._merged({k: v for k, v in options.items() if v is not None})
-        cls = TaskPluginRegistry.find(merged.get("plugin_config"))
-        task = cls(name=f"{self.name}.{name}", func=func, parent_env=self, **merged)
+        cls: Any = TaskPluginRegistry.find(merged.get("plugin_config"))
+        task: AsyncFunctionTaskTemplate[P, R] = cls(
+            name=f"{self.name}.{name}", func=func, parent_env=self, **merged
+        )
         self._tasks[task.name] = task
         return task
 
@@ -251,7 +256,9 @@ class TaskEnvironment(Environment):
 
 
 _TASK_OPTIONS = frozenset(
-    f.name for f in fields(AsyncFunctionTaskTemplate) if f.name not in {"name", "func", "parent_env", "task_type"}
+    f.name
+    for f in fields(AsyncFunctionTaskTemplate)
+    if f.name not in {"name", "func", "parent_env", "task_type"}
 )
 
 
@@ -288,8 +295,8 @@ def _check_name(name: Any) -> None:
         raise TypeError(f"name={name!r} is a {type(name).__name__}; an environment's name is text")
     if not _NAME.fullmatch(name):
         raise DefinitionError(
-            f"name={name!r} cannot name an environment; use lower-case letters and digits with single '-' or '_' "
-            "between them, such as 'my-env'"
+            f"name={name!r} cannot name an environment; use lower-case letters and digits with single '-' or "
+            "'_' between them, such as 'my-env'"
         )
 
 

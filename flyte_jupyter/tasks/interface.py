@@ -189,7 +189,9 @@ def _hints(func: Callable[..., Any], name: str) -> dict[str, Any]:
 
 def _parameter(p: inspect.Parameter, hints: Mapping[str, Any], task: str) -> Parameter:
     if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD):
-        raise DefinitionError(f"{task}: parameter {p} has no fixed name; a task's inputs are named one by one")
+        raise DefinitionError(
+            f"{task}: parameter {p} has no fixed name; a task's inputs are named one by one"
+        )
     kind = hints.get(p.name, Any)
     if p.default is None and kind is not Any:
         kind = kind | None if isinstance(kind, type) else typing.Optional[kind]  # noqa: UP045 - any form
@@ -209,7 +211,7 @@ def _outputs(returned: Any, task: str) -> tuple[tuple[Parameter, ...], Any]:
         items = typing.get_args(returned)
         if Ellipsis in items or not items or items == ((),):
             raise DefinitionError(
-                f"{task}: {returned} has no fixed number of outputs; return a list, or name each element's type"
+                f"{task}: {returned} has no fixed number of outputs; return a list, or give each one's type"
             )
         return tuple(Parameter(f"o{n}", t) for n, t in enumerate(items)), "tuple"
     return (Parameter("o0", returned),), "one"

@@ -13,7 +13,7 @@ class TaskPluginRegistry:
 
     @classmethod
     def register(cls, config_type: type, plugin: type[AsyncFunctionTaskTemplate[..., Any]]) -> None:
-        """Let ``plugin`` serve tasks whose ``plugin_config`` is a ``config_type``; the last one registered wins."""
+        """Let ``plugin`` serve tasks whose ``plugin_config`` is a ``config_type``; the last one wins."""
         if not (isinstance(plugin, type) and issubclass(plugin, AsyncFunctionTaskTemplate)):
             raise TypeError(f"{plugin!r} is no subclass of AsyncFunctionTaskTemplate")
         cls._classes[config_type] = plugin
@@ -32,6 +32,6 @@ class TaskPluginRegistry:
                 return cls._classes[kind]
         known = ", ".join(k.__name__ for k in cls._classes) or "none"
         raise DefinitionError(
-            f"plugin_config={config!r}: no task plugin is registered for {type(config).__name__}; registered are "
+            f"plugin_config={config!r}: no task plugin is registered for {type(config).__name__}; there are "
             f"{known}. Register one with flyte_jupyter.extend.TaskPluginRegistry.register(type, class)"
         )

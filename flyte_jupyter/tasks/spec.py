@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from flyte_jupyter.tasks.cache import Cache
     from flyte_jupyter.tasks.image import Image
     from flyte_jupyter.tasks.interface import Interface
-    from flyte_jupyter.tasks.policies import ReusePolicy, RetryStrategy, Timeout
+    from flyte_jupyter.tasks.policies import RetryStrategy, ReusePolicy, Timeout
     from flyte_jupyter.tasks.resources import Resources
     from flyte_jupyter.tasks.secret import Secret
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class TaskSpec:
     """The part of a spec that is the same for every call of a task, after inheritance and overrides.
 

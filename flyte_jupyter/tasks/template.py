@@ -14,7 +14,7 @@ from flyte_jupyter.tasks.given import NOT_GIVEN
 from flyte_jupyter.tasks.image import Image
 from flyte_jupyter.tasks.interface import Interface
 from flyte_jupyter.tasks.pod import PodTemplate
-from flyte_jupyter.tasks.policies import ReusePolicy, RetryStrategy, Timeout
+from flyte_jupyter.tasks.policies import RetryStrategy, ReusePolicy, Timeout
 from flyte_jupyter.tasks.resources import Resources
 from flyte_jupyter.tasks.secret import Secret, SecretRequest, secrets_of
 from flyte_jupyter.tasks.spec import TaskSpec
@@ -152,9 +152,8 @@ class TaskTemplate(Generic[P, R]):
                     f"{self.name}.override({name}=...): it is fixed; define another task or environment"
                 )
             if name not in known:
-                raise TypeError(
-                    f"{self.name}.override has no parameter {name!r}; it has {', '.join(sorted(known - _FIXED))}"
-                )
+                names = ", ".join(sorted(known - _FIXED))
+                raise TypeError(f"{self.name}.override has no parameter {name!r}; it has {names}")
         if changes.get("reusable", NOT_GIVEN) == "off":
             changes["reusable"] = None
         if "cache" in changes and changes["cache"] is None:
@@ -199,12 +198,12 @@ class AsyncFunctionTaskTemplate(TaskTemplate[P, R]):
         self._check_parameters()
 
     @functools.cached_property
-    def interface(self) -> Interface:  # type: ignore[override] # a property that is computed once
+    def interface(self) -> Interface:
         """The inputs and outputs, read when first needed: annotations may name later cells' classes."""
         return Interface.of(self.func, self.name)
 
     @functools.cached_property
-    def spec(self) -> TaskSpec:  # type: ignore[override] # a property that is computed once
+    def spec(self) -> TaskSpec:
         """What a place to run needs to know of this task."""
         hooked = self._has_hooks()
         return TaskSpec(

@@ -47,12 +47,12 @@ def env_vars_of(env_vars: Mapping[str, str] | None) -> Mapping[str, str]:
         DefinitionError: a name cannot be one.
     """
     if not isinstance(env_vars, Mapping | None):
-        raise TypeError(f"env_vars={env_vars!r} is a {type(env_vars).__name__}; it must be a dict of text to text")
+        raise TypeError(f"env_vars={env_vars!r} is a {type(env_vars).__name__}; give a dict of text to text")
     for name, value in (env_vars or {}).items():
         if not isinstance(name, str) or not isinstance(value, str):
             raise TypeError(f"env_vars[{name!r}]={value!r}: names and values are text; convert with str()")
         if not name or "=" in name or "\0" in name + value:
-            raise DefinitionError(f"env_vars[{name!r}]: no name of a variable; it must not be empty nor hold '='")
+            raise DefinitionError(f"env_vars[{name!r}]: a name must not be empty nor hold '='")
     return MappingProxyType(dict(env_vars or {}))
 
 
