@@ -1,7 +1,7 @@
 """Names that identify: digests, actions, runs."""
 
 import hashlib
-import secrets
+import os
 from dataclasses import dataclass, replace
 
 _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -36,8 +36,8 @@ def base36(number: int) -> str:
 
 
 def random_name(prefix: str = "r") -> str:
-    """Make a name that no other run has: a letter and 16 base-36 characters (82 bits)."""
-    return prefix + base36(secrets.randbits(82)).rjust(16, "0")
+    """Make a name that no other run has: a letter and 16 base-36 characters (80 random bits)."""
+    return prefix + base36(int.from_bytes(os.urandom(10))).rjust(16, "0")
 
 
 @dataclass(frozen=True, slots=True)

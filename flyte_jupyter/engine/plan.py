@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from flyte_jupyter.tasks.spec import ActionSpec
+from flyte_jupyter.tasks.values import built_image
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +39,7 @@ class Plan:
             mode=mode,
             place=place,
             inputs=MappingProxyType(spec.task.interface.from_literals(spec.inputs)),
-            image=spec.task.image.uri,
+            image=built_image(spec.task.image).uri,
             resources=spec.task.resources,
             cache=spec.task.cache,
         )

@@ -1,9 +1,10 @@
 """Things that work with and without ``await``."""
 
-import asyncio
 from collections.abc import Callable, Generator, Mapping
 from functools import partial
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
+
+from flyte_jupyter.loading import on_thread
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -40,7 +41,7 @@ class Both(Generic[P, R]):
 
     async def aio(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Wait without blocking the event loop."""
-        return await asyncio.to_thread(self._func, *args, **kwargs)
+        return await on_thread(self._func, *args, **kwargs)
 
     def __repr__(self) -> str:
         return f"<{self.__name__}(), or await {self.__name__}.aio()>"

@@ -3,13 +3,15 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from flyte_jupyter.errors import DefinitionError
 from flyte_jupyter.ids import digest
 from flyte_jupyter.tasks.checks import duration, flag, not_one_of, shown, text, wrong_type
-from flyte_jupyter.tasks.image import Image
 from flyte_jupyter.tasks.source import version_of
+
+if TYPE_CHECKING:
+    from flyte_jupyter.tasks.image import Image
 
 BEHAVIORS = ("auto", "override", "disable")
 _ALIASES = dict.fromkeys(("enable", "enabled", "on", "true", "yes"), "auto") | dict.fromkeys(
@@ -28,7 +30,7 @@ class VersionParameters:
     """
 
     func: Callable[..., Any] | None = None
-    image: Image | str | None = None
+    image: "Image | str | None" = None
     code_bundle: Any = None
 
     __repr__ = shown

@@ -1,9 +1,10 @@
 """Progress that an attempt saves and the next attempt of the same action loads."""
 
-import asyncio
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+
+from flyte_jupyter.loading import on_thread
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +46,11 @@ class Checkpoint:
 
     async def load(self) -> Path | None:
         """Load without blocking the event loop."""
-        return await asyncio.to_thread(self.load_sync)
+        return await on_thread(self.load_sync)
 
     async def save(self, data: bytes | bytearray | Path | str) -> Path:
         """Save without blocking the event loop."""
-        return await asyncio.to_thread(self.save_sync, data)
+        return await on_thread(self.save_sync, data)
 
     def _latest(self) -> Path | None:
         if self._source is None:

@@ -5,13 +5,12 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
-from typing import Any, ParamSpec, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, overload
 
 from flyte_jupyter.errors import DefinitionError
 from flyte_jupyter.tasks.cache import Cache
 from flyte_jupyter.tasks.documentation import Documentation, shortened
 from flyte_jupyter.tasks.given import NOT_GIVEN, given
-from flyte_jupyter.tasks.image import Image
 from flyte_jupyter.tasks.plugins import TaskPluginRegistry
 from flyte_jupyter.tasks.pod import PodTemplate
 from flyte_jupyter.tasks.policies import RetryStrategy, ReusePolicy
@@ -19,6 +18,9 @@ from flyte_jupyter.tasks.resources import Resources
 from flyte_jupyter.tasks.secret import SecretRequest, secrets_of
 from flyte_jupyter.tasks.template import AsyncFunctionTaskTemplate
 from flyte_jupyter.tasks.values import env_vars_of, flag, image_of, type_checked
+
+if TYPE_CHECKING:
+    from flyte_jupyter.tasks.image import Image
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -1,8 +1,9 @@
 """Reports: HTML in tabs that a task writes while it runs."""
 
-import html
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
+
+from flyte_jupyter.loading import load
 
 MAIN = "main"
 """The tab that every report has."""
@@ -83,7 +84,7 @@ def _tabbed(tabs: Mapping[str, str]) -> str:
     for n, (name, content) in enumerate(tabs.items()):
         checked = " checked" if n == 0 else ""
         inputs.append(
-            f'<input type="radio" name="tab" id="t{n}"{checked}><label for="t{n}">{html.escape(name)}</label>'
+            f'<input type="radio" name="tab" id="t{n}"{checked}><label for="t{n}">{_escaped(name)}</label>'
         )
         panels.append(f'<section class="p{n}">{content}</section>')
     shown = ",".join(f"#t{n}:checked~.panels .p{n}" for n in range(len(tabs)))
@@ -93,9 +94,13 @@ def _tabbed(tabs: Mapping[str, str]) -> str:
 
 def _page(title: str, body: str) -> str:
     return (
-        f'<!doctype html><html><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
+        f'<!doctype html><html><head><meta charset="utf-8"><title>{_escaped(title)}</title>'
         f"<style>{_STYLE}</style></head><body>{body}</body></html>"
     )
+
+
+def _escaped(text: str) -> str:
+    return load("html:escape")(text)  # type: ignore[no-any-return] # the tables behind it are only needed here
 
 
 def _text(content: object) -> str:

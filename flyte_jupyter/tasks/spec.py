@@ -25,6 +25,7 @@ class TaskSpec:
     Args:
         name: qualified name, ``environment.function``.
         short_name: the name for people.
+        image: the image; "auto" stays a word until somebody needs the image itself.
         func: the function itself; ``tasks/source.py`` slices it for other places.
         interface: its inputs and outputs.
         is_async: whether the function is a coroutine function.
@@ -39,7 +40,7 @@ class TaskSpec:
     func: Callable[..., Any]
     interface: "Interface"
     is_async: bool
-    image: "Image"
+    image: "Image | str"
     resources: "Resources"
     cache: "Cache"
     retries: "RetryStrategy"

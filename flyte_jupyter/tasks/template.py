@@ -4,14 +4,13 @@ import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, Generic, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
 
 from flyte_jupyter.errors import DefinitionError, TraceDoesNotAllowNestedTasksError
 from flyte_jupyter.tasks.cache import Cache
 from flyte_jupyter.tasks.context import current
 from flyte_jupyter.tasks.documentation import Documentation
 from flyte_jupyter.tasks.given import NOT_GIVEN
-from flyte_jupyter.tasks.image import Image
 from flyte_jupyter.tasks.interface import Interface
 from flyte_jupyter.tasks.pod import PodTemplate
 from flyte_jupyter.tasks.policies import RetryStrategy, ReusePolicy, Timeout
@@ -19,6 +18,9 @@ from flyte_jupyter.tasks.resources import Resources
 from flyte_jupyter.tasks.secret import Secret, SecretRequest, secrets_of
 from flyte_jupyter.tasks.spec import TaskSpec
 from flyte_jupyter.tasks.values import env_vars_of, image_of, size_of, type_checked
+
+if TYPE_CHECKING:
+    from flyte_jupyter.tasks.image import Image
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -212,7 +214,7 @@ class AsyncFunctionTaskTemplate(TaskTemplate[P, R]):
             func=self._hooked if hooked else self.func,
             interface=self.interface,
             is_async=hooked or inspect.iscoroutinefunction(inspect.unwrap(self.func)),
-            image=cast("Image", self.image),
+            image=self.image,
             resources=cast("Resources", self.resources),
             cache=cast("Cache", self.cache),
             retries=cast("RetryStrategy", self.retries),

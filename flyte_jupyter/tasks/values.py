@@ -2,12 +2,17 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from flyte_jupyter.errors import DefinitionError
-from flyte_jupyter.tasks.image import Image
+from flyte_jupyter.loading import load
+
+if TYPE_CHECKING:
+    from flyte_jupyter.tasks.image import Image
 
 T = TypeVar("T")
+AUTO = "auto"
+"""Stands for the default image."""
 
 
 def type_checked(what: str, value: T | None, kind: type[T]) -> T | None:
@@ -21,22 +26,32 @@ def type_checked(what: str, value: T | None, kind: type[T]) -> T | None:
     return value
 
 
-def image_of(image: "Image | str | None") -> Image:
-    """Turn "auto", a URI or an Image into an Image.
+def image_of(image: "Image | str | None") -> "Image | str":
+    """Check an image: a URI becomes an ``Image``, "auto" stays until somebody needs the default image.
 
     Raises:
-        TypeError: it is something else.
-        DefinitionError: the URI is empty.
+        TypeError: it is neither an Image nor text.
+        DefinitionError: the URI is none.
     """
-    if image is None or (isinstance(image, str) and image == "auto"):
-        return Image.from_debian_base()
+    if image is None or (isinstance(image, str) and image == AUTO):
+        return AUTO
+    cls = load("flyte_jupyter.tasks.image:Image")
     if isinstance(image, str):
         if not image.strip():
             raise DefinitionError('image="" names nothing; give an image URI, an Image, or "auto"')
-        return Image.from_base(image)
-    if not isinstance(image, Image):
+        found: Image = cls.from_base(image)
+        return found
+    if not isinstance(image, cls):
         raise TypeError(f'image={image!r} is a {type(image).__name__}; give an Image, its URI, or "auto"')
     return image
+
+
+def built_image(image: "Image | str") -> "Image":
+    """Give the image itself; for "auto" the default one."""
+    if not isinstance(image, str):
+        return image
+    default: Image = load("flyte_jupyter.tasks.image:Image").from_debian_base()
+    return default
 
 
 def env_vars_of(env_vars: Mapping[str, str] | None) -> Mapping[str, str]:

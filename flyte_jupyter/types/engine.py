@@ -1,6 +1,5 @@
 """The registry of types and the two conversions: Python values to literals and back."""
 
-import asyncio
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from html import escape
@@ -8,8 +7,8 @@ from typing import Any, Generic, ParamSpec, TypeVar, cast, get_origin
 
 from flyte_jupyter.blobs import BlobStore
 from flyte_jupyter.errors import DefinitionError, RestrictedTypeError, TypeTransformerFailedError
-from flyte_jupyter.loading import load
-from flyte_jupyter.types.codec import Codec, misfit, name_of
+from flyte_jupyter.loading import load, on_thread
+from flyte_jupyter.types.codec import Builder, Codec, misfit, name_of
 from flyte_jupyter.types.dispatch import builder_of
 from flyte_jupyter.types.literal import Literal, LiteralType
 from flyte_jupyter.types.spelling import key_of, spelled
@@ -33,7 +32,7 @@ def twin(function: Callable[P, R]) -> "Twin[P, R]":
     """Give a function its asynchronous twin."""
 
     async def aio(*args: P.args, **kwargs: P.kwargs) -> R:
-        return await asyncio.to_thread(function, *args, **kwargs)
+        return await on_thread(function, *args, **kwargs)
 
     cast("Any", function).aio = aio
     return cast("Twin[P, R]", function)
@@ -50,6 +49,7 @@ class _Registry:
     def __init__(self) -> None:
         self.transformers: dict[Any, TypeTransformer[Any]] = {}
         self.restricted: dict[Any, str] = {}
+        self.builders: dict[Any, Builder] = {}
         self.by_identity: dict[int, tuple[Any, Codec]] = {}
         self.by_key: dict[Any, tuple[Any, Codec]] = {}
         self.names: dict[tuple[str, str], int] = {}
@@ -75,6 +75,12 @@ class _Registry:
 
 
 _registry = _Registry()
+
+
+def use_builder(python_type: type, builder: Builder) -> None:
+    """Compile a class with a builder of its own."""
+    _registry.builders[python_type] = builder
+    _registry.forget()
 
 
 def codec(python_type: Any) -> Codec:
@@ -106,7 +112,8 @@ def _made(python_type: Any, resolved: Any, metadata: tuple[Any, ...]) -> Codec:
     _refuse_restricted(resolved)
     if metadata and key_of(resolved) != key_of(python_type):
         return _annotated(python_type, resolved, metadata)
-    return builder_of(resolved)(resolved, codec)
+    builder = _registry.builders.get(resolved) if isinstance(resolved, type) else None
+    return (builder or builder_of(resolved))(resolved, codec)
 
 
 def _annotated(python_type: Any, resolved: Any, metadata: tuple[Any, ...]) -> Codec:

@@ -1,6 +1,5 @@
 """The base class for conversions of your own types."""
 
-import asyncio
 import contextvars
 import inspect
 import threading
@@ -8,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Generic, TypeVar
 
 from flyte_jupyter.errors import DefinitionError, TypeTransformerFailedError
+from flyte_jupyter.loading import load
 from flyte_jupyter.types.codec import Codec, misfit
 from flyte_jupyter.types.literal import Literal, LiteralType, Value
 
@@ -117,7 +117,7 @@ def _aside(result: Awaitable[Any]) -> Any:
 
     def work() -> None:
         try:
-            outcome.append((True, context.run(asyncio.run, _wait(result))))
+            outcome.append((True, context.run(load("asyncio:run"), _wait(result))))
         except BaseException as error:  # noqa: BLE001 - it is raised again in the caller's thread
             outcome.append((False, error))
 
