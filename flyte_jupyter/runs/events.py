@@ -201,18 +201,19 @@ def from_plain(data: Mapping[str, Any]) -> Event:
     Raises:
         ValueError: no such kind of event, or a field that it needs is missing.
     """
-    cls = KINDS.get(data.get("kind", ""))
+    kind = data.get("kind")
+    cls = KINDS.get(kind) if isinstance(kind, str) else None
     if cls is None:
-        raise ValueError(f"unknown event kind {data.get('kind')!r}; known are {', '.join(KINDS)}")
+        raise ValueError(f"unknown event kind {kind!r}; known are {', '.join(KINDS)}")
     known = {name: data[name] for name, _ in _fields(cls) if name in data}
-    if "failure" in known:
-        known["failure"] = Failure(**known["failure"])
-    if "tabs" in known:
-        known["tabs"] = tuple(known["tabs"])
     try:
+        if "failure" in known:
+            known["failure"] = Failure(**known["failure"])
+        if "tabs" in known:
+            known["tabs"] = tuple(known["tabs"])
         return cls(**known)
     except TypeError as error:
-        raise ValueError(f"event {data.get('kind')!r}: {error}") from None
+        raise ValueError(f"event {kind!r}: {error}") from None
 
 
 def to_json(event: Event) -> str:
@@ -233,7 +234,7 @@ def from_json(line: str) -> Event:
     if not isinstance(data, dict):
         raise ValueError(f"not an event: {line[:80]!r}")  # noqa: TRY004 - of JSON, not of Python
     for name in _BYTES & data.keys():
-        data[name] = base64.b64decode(data[name], validate=True)
+        data[name] = base64.b64decode(str(data[name]), validate=True)
     return from_plain(data)
 
 

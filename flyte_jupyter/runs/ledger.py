@@ -93,10 +93,10 @@ class Ledger:
             self._write(batch, journal)
         except _POISON as error:
             self._run("ROLLBACK TO batch")
+            self._run("RELEASE batch")
             self.forget()
             return error
-        finally:
-            self._run("RELEASE batch")
+        self._run("RELEASE batch")
         return None
 
     def _write(self, batch: Batch, journal: str) -> None:

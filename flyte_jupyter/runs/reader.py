@@ -13,12 +13,14 @@ from flyte_jupyter.runs.events import Event
 from flyte_jupyter.runs.ledger import text
 from flyte_jupyter.runs.packed import unpacked
 from flyte_jupyter.runs.rows import LogRow, RunRow
-from flyte_jupyter.runs.schema import connect, explained
+from flyte_jupyter.runs.schema import connect, damaged, explained
 
 _COLUMNS = (
     "name, task, mode, phase, started, ended, updated, notebook, source, labels, rerun_of,"
     " actions, done, failed, cached"
 )
+
+_NAMES = tuple(name.strip() for name in _COLUMNS.split(","))
 
 
 class Reader:
@@ -86,7 +88,7 @@ class Reader:
         found = self.rows(f"SELECT {_COLUMNS} FROM runs WHERE name = ?", (text(name),))  # noqa: S608 - constants
         if not found:
             raise RunNotFoundError(f"the run store {self._path.parent} has no run {name!r}")
-        return _row(found[0])
+        return self._row(found[0])
 
     def runs(
         self, limit: int, phase: str | None, task: str | None, notebook: str | None, part: str | None
@@ -101,7 +103,7 @@ class Reader:
             values.append(text(part.encode("utf-8", "replace").lower().decode()))
         where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
         sql = f"SELECT {_COLUMNS} FROM runs {where} ORDER BY started DESC, id DESC LIMIT ?"  # noqa: S608 - constants
-        return [_row(row) for row in self.rows(sql, (*values, limit))]
+        return [self._row(row) for row in self.rows(sql, (*values, limit))]
 
     def logs(
         self, run: str, action: str | None, attempt: int | None, tail: int | None, after: int | None
@@ -143,6 +145,15 @@ class Reader:
             step *= 2
         return [row for row in reversed(found) if row.text]
 
+    def _row(self, row: Sequence[Any]) -> RunRow:
+        values = dict(zip(_NAMES, row, strict=True))
+        try:
+            values["phase"] = Phase(values["phase"])
+            values |= {name: json.loads(values[name]) for name in ("source", "labels")}
+        except (ValueError, TypeError) as error:
+            raise StoreError(damaged(self._path)) from error
+        return RunRow(**values)
+
     def _connected(self) -> sqlite3.Connection:
         try:
             return connect(self._path)
@@ -151,18 +162,8 @@ class Reader:
 
     def _events(self, run: str, digest: int, body: bytes) -> Iterable[Event]:
         if crc32(body) != digest:
-            raise StoreError(
-                f"the run store's database {self._path} is damaged: events of run {run} are not whole"
-            )
+            raise StoreError(f"events of run {run} are not whole: {damaged(self._path)}")
         return unpacked(run, body)
-
-
-def _row(row: Sequence[Any]) -> RunRow:
-    names = [name.strip() for name in _COLUMNS.split(",")]
-    values = dict(zip(names, row, strict=True))
-    values |= {"phase": Phase(values["phase"])}
-    values |= {name: json.loads(values[name]) for name in ("source", "labels")}
-    return RunRow(**values)
 
 
 def _log_rows(rows: Iterable[Sequence[Any]]) -> list[LogRow]:

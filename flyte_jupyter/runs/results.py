@@ -73,8 +73,9 @@ class ResultCache:
         )
         created = entry.created or time.time()
         self._store.put_result((
-            entry.key, text(entry.task), text(entry.version), entry.inputs_digest, created,
-            entry.used or created, entry.hits, entry.size or len(entry.outputs), crc32(body), body,
+            entry.key, text(entry.task), text(entry.version), entry.inputs_digest,
+            created, entry.used or created, entry.hits, entry.size or len(entry.outputs),
+            _check(entry.key, body), body,
         ))  # fmt: skip
 
     def touch(self, key: str) -> None:
@@ -207,9 +208,13 @@ def _waits() -> Iterator[float]:
         wait = min(2 * wait, _LONGEST_WAIT)
 
 
+def _check(key: str, body: bytes) -> int:
+    return crc32(body, crc32(key.encode("utf-8", "surrogatepass")))
+
+
 def _entry(row: Row) -> Entry | None:
     key, task, version, inputs, created, used, hits, size, check, body = row
-    if crc32(body) != check:
+    if _check(key, body) != check:
         return None
     outputs, blobs, parts, run, action = msgpack.unpackb(
         body, unicode_errors="surrogatepass", strict_map_key=False

@@ -105,6 +105,8 @@ def translated(path: Path) -> Iterator[None]:
 def explained(path: Path, error: sqlite3.Error) -> StoreError:
     """Say what an error of the database means and what to do."""
     code = getattr(error, "sqlite_errorname", "") or ""
+    if "Could not decode" in str(error):
+        code = "SQLITE_CORRUPT"  # the text in a row is no text
     for start, meaning in _MEANINGS.items():
         if code.startswith(start):
             return StoreError(meaning.format(path=path, folder=path.parent))
@@ -124,6 +126,11 @@ _MEANINGS = {
     "SQLITE_BUSY": "the run store {folder} was held by another process for a minute. Try again.",
     "SQLITE_IOERR": "the disk that holds the run store {folder} cannot be read or written.",
 }
+
+
+def damaged(path: Path) -> str:
+    """Say that the database is damaged, and what to do."""
+    return _DAMAGED.format(path=path)
 
 
 def _touch(path: Path) -> None:
