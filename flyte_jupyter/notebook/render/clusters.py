@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from flyte_jupyter.notebook.render.phases import BAD_LOOKS, ORDER, Look, look
+from flyte_jupyter.notebook.render.phases import BAD_LOOKS, Look, look, ordered
 from flyte_jupyter.notebook.render.text import TIMES, WITHIN
 from flyte_jupyter.runs.state import ActionState, RunState
 
@@ -107,7 +107,7 @@ class _Heap:
             parent=self.above.key if self.above else None,
             label=label(self.first),
             count=sum(self.counts.values()),
-            counts={one: self.counts[one] for one in ORDER if one in self.counts},
+            counts=ordered(self.counts),
             queued=self.queued if self.queued < _INFINITY else 0.0,
             started=self.started if self.started < _INFINITY else None,
             ended=self.ended if self.ended < _INFINITY else None,
@@ -176,7 +176,7 @@ def _rest(left: Sequence[Cluster], below: Mapping[str | None, Sequence[Cluster]]
         parent=left[0].parent,
         label=f"{counts.total():,} more",
         count=counts.total(),
-        counts={one: counts[one] for one in ORDER if one in counts},
+        counts=ordered(counts),
         queued=min(c.queued for c in all_of_them),
         started=min(starts, default=None),
         ended=max(ends) if len(ends) == len(all_of_them) else None,

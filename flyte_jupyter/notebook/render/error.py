@@ -1,6 +1,6 @@
 """Why a run failed: each different failure once, with the user's own frames."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from flyte_jupyter.notebook.render.clusters import label
@@ -32,7 +32,7 @@ def causes(state: RunState) -> list[Cause]:
     for action in roots or bad:
         if action.failure is not None:
             found.setdefault((action.failure.code, action.failure.message), []).append(action)
-    return [Cause(failure=_fullest(actions), actions=tuple(actions)) for actions in found.values()]
+    return [Cause(failure=_fullest(actions), actions=_origins(actions)) for actions in found.values()]
 
 
 def error_html(state: RunState) -> Html | None:
@@ -52,6 +52,12 @@ def _bad(state: RunState) -> Iterable[ActionState]:
     return sorted(own, key=lambda a: (order[a.phase], a.name == ROOT, a.name in callers, a.ended or 0.0))
 
 
+def _origins(actions: Sequence[ActionState]) -> tuple[ActionState, ...]:
+    """Leave out those that only passed on what happened in an action that they called."""
+    callers = {action.parent for action in actions}
+    return tuple(action for action in actions if action.name not in callers) or tuple(actions)
+
+
 def _fullest(actions: Iterable[ActionState]) -> Failure:
     failures = [a.failure for a in actions if a.failure is not None]
     return next((f for f in failures if f.traceback), failures[0])
@@ -59,7 +65,7 @@ def _fullest(actions: Iterable[ActionState]) -> Failure:
 
 def _panel(cause: Cause) -> Html:
     first = cause.actions[0]
-    others = [a for a in cause.actions[1:] if a.name != ROOT]
+    others = cause.actions[1:]
     where = [tag("strong", shorten(label(first), 60)), f" {look(first).word}"]
     if len(first.attempts) > 1:
         where.append(f" in attempt {first.attempts[-1].number}")

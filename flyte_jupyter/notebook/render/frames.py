@@ -1,6 +1,7 @@
 """A frame at a glance: its first rows, and of each column its type, gaps and spread."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from flyte_jupyter.notebook.render.html import Html, join, note, tag
@@ -14,7 +15,9 @@ LIMIT = 100_000
 """At most so many bytes of HTML."""
 
 SAMPLE = 2_000
-"""Spreads are told from so many rows, evenly chosen."""
+"""Spreads are told from so many rows."""
+
+GOLDEN = 0.6180339887498949
 
 CELL = 48
 _NUMBERS = ("int", "uint", "float", "double", "decimal", "Int", "UInt", "Float", "Decimal")
@@ -89,7 +92,7 @@ def _preview(view: View, rows: int, columns: int) -> Html:
 
 
 def _head(view: View, column: int, rows: int) -> Sequence[object]:
-    return view.values(column, 0, 1, rows) if rows else []
+    return view.values(column, range(rows)) if rows else []
 
 
 def _corner(name: str) -> Html:
@@ -112,11 +115,15 @@ def _heading(view: View, column: int) -> Html:
 def _shape(view: View, column: int) -> Shape:
     if not view.rows:
         return Shape(brief="no values", words="no values")
-    return shape_of(view.values(column, 0, _step(view), SAMPLE), sampled=_step(view) > 1)
+    return shape_of(view.values(column, _sample(view.rows)), sampled=view.rows > SAMPLE)
 
 
-def _step(view: View) -> int:
-    return max(1, view.rows // SAMPLE)
+@lru_cache(maxsize=4)
+def _sample(rows: int) -> Sequence[int]:
+    """Choose rows that are spread evenly but not in step with any period of the data (golden section)."""
+    if rows <= SAMPLE:
+        return range(rows)
+    return sorted({int(i * GOLDEN % 1 * rows) for i in range(SAMPLE)})
 
 
 def _cell(value: object) -> object:
@@ -140,4 +147,4 @@ def _of(shown_ones: int, count: int, noun: str) -> str:
 
 
 def _sampled(view: View) -> str:
-    return f"; ranges and shares are those of {SAMPLE:,} rows" if _step(view) > 1 else ""
+    return f"; ranges and shares are those of {len(_sample(view.rows)):,} rows" if view.rows > SAMPLE else ""

@@ -7,11 +7,11 @@ from itertools import pairwise
 from flyte_jupyter.notebook.render.clusters import Cluster, clusters, sequence, trimmed
 from flyte_jupyter.notebook.render.html import Html, escape, picture
 from flyte_jupyter.notebook.render.layout import Box, Drawing, Edge, Placed, Point, Route, arrange, turned
-from flyte_jupyter.notebook.render.phases import LOOKS, Look, told
+from flyte_jupyter.notebook.render.phases import LOOKS, Look, ordered, told
 from flyte_jupyter.notebook.render.text import columns, duration, plural, shorten
 from flyte_jupyter.runs.state import Phase, RunState
 
-WIDE, HIGH = 1080.0, 460.0
+WIDE, HIGH = 1080.0, 680.0
 """A drawing of up to this size still reads when a notebook makes it fit."""
 
 NODE, LABEL = 42.0, 26
@@ -26,7 +26,7 @@ ALT = 1_500
 # The boxes bring their own ground, so their text reads on any page; the page's scheme only tunes them.
 _STYLE = (
     "text{font:600 12px system-ui,-apple-system,'Segoe UI',Roboto,sans-serif;fill:#1f2328}"
-    ".d{font-weight:400;font-size:11px;fill:#4b5563}.b{fill:#f3f4f6;stroke:#c3c8d0}"
+    ".d{font-weight:400;font-size:11px;fill:#4b5563}.b{fill:#f0f2f5;stroke:#c3c8d0}"
     ".e{fill:none;stroke:#8b919c;stroke-width:1.4}.t{stroke-dasharray:3 4}.h{fill:#8b919c}"
     "@media(prefers-color-scheme:dark){text{fill:#eceef1}.d{fill:#b6bcc6}.b{fill:#2a2f37;stroke:#4a515c}}"
 )
@@ -113,7 +113,7 @@ def alt(found: Graph) -> str:
         for one, count in node.counts.items():
             counts[one] = counts.get(one, 0) + count
     total = sum(counts.values())
-    head = f"Graph of {plural(total, 'action')}: {told(counts)}."
+    head = f"Graph of {plural(total, 'action')}: {told(ordered(counts))}."
     boxes = "; ".join(f"{node.title}: {told(node.counts)}" for node in found.nodes)
     return shorten(f"{head} {boxes}", ALT)
 

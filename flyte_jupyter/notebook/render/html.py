@@ -52,11 +52,19 @@ def _attribute(name: str, value: object) -> str:
     return f" {name}" if value is True else f' {name}="{html.escape(clean(value))}"'
 
 
-def picture(svg: str, alt: str, width: float, height: float) -> Html:
-    """Carry a drawing by value: an inline ``<svg>`` does not survive in a notebook that is not trusted."""
+def picture(svg: str, alt: str, width: float, height: float, *, shrinks: bool = True) -> Html:
+    """Carry a drawing by value: an inline ``<svg>`` does not survive in a notebook that is not trusted.
+
+    Args:
+        svg: the drawing.
+        alt: what it shows, in words.
+        width: in pixels.
+        height: in pixels.
+        shrinks: it is made smaller where there is no room.
+    """
     data = base64.b64encode(svg.encode()).decode()
     source = f"data:image/svg+xml;base64,{data}"
-    style = "max-width:100%;height:auto;vertical-align:middle"
+    style = f"max-width:{'100%' if shrinks else 'none'};height:auto;vertical-align:middle"
     return tag("img", alt=alt, width=round(width), height=round(height), style=style, src=source)
 
 

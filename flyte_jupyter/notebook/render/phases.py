@@ -65,7 +65,12 @@ def tally(actions: Iterable[ActionState]) -> dict[Look, int]:
     for action in actions:
         seen = look(action)
         found[seen] = found.get(seen, 0) + 1
-    return {one: found[one] for one in ORDER if one in found}
+    return ordered(found)
+
+
+def ordered(counts: Mapping[Look, int]) -> dict[Look, int]:
+    """Put counts in the order in which they are told."""
+    return {one: counts[one] for one in ORDER if one in counts}
 
 
 def told(counts: Mapping[Look, int]) -> str:

@@ -19,16 +19,19 @@ _HEAD = (
     "<script>(()=>{let last=0;const tell=()=>{const d=document,h=Math.ceil(Math.max("
     "d.documentElement.getBoundingClientRect().height,d.body?d.body.scrollHeight:0));"
     "if(h!==last){last=h;parent.postMessage({flyteReportHeight:h},'*')}};"
+    "addEventListener('message',e=>{if(e.data==='flyteReportHeight?'){last=0;tell()}});"
     "addEventListener('load',()=>{tell();new ResizeObserver(tell).observe(document.documentElement)})})()"
     "</script>"
 )
 
 # Runs in trusted outputs only: gives the frame beside it the height that its page asks for, within bounds.
+# The page may have loaded, and told its height, before this runs: so it is asked once more.
 _FIT = (
     "(()=>{const f=document.currentScript&&document.currentScript.previousElementSibling;if(!f)return;"
     "const on=e=>{if(!f.isConnected){removeEventListener('message',on);return}"
     "if(e.source!==f.contentWindow)return;const h=Number(e.data&&e.data.flyteReportHeight);"
-    "if(h>0)f.style.height=Math.min(Math.max(h,60),4000)+'px'};addEventListener('message',on)})()"
+    "if(h>0)f.style.height=Math.min(Math.max(h,60),4000)+'px'};addEventListener('message',on);"
+    "f.contentWindow&&f.contentWindow.postMessage('flyteReportHeight?','*')})()"
 )
 
 

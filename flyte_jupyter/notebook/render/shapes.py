@@ -45,7 +45,7 @@ class Shape:
             return Html("")
         parts = _columns(self.bars) if self.bars else _stack(self.shares)
         svg = f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDE}" height="{HIGH}">{"".join(parts)}</svg>'
-        return picture(svg, self.words, WIDE, HIGH)
+        return picture(svg, self.words, WIDE, HIGH, shrinks=False)
 
 
 def shape_of(values: Sequence[object], *, sampled: bool = False) -> Shape:
@@ -118,7 +118,7 @@ def _categories(there: Sequence[object], sampled: bool) -> Shape:
     of = f"{len(counts):,}{'+' * sampled} values" if len(counts) > TOLD else ""
     said = ", ".join(f"{word} {100 * count / len(there):.0f} %" for word, count in top)
     more = f", {len(counts) - TOLD:,}{'+' * sampled} more" if len(counts) > TOLD else ""
-    brief = " of ".join(filter(None, (first, of))) or said
+    brief = " of ".join(filter(None, (first, of))) if of or len(counts) == 1 else said
     return Shape(brief=brief, words=said + more, shares=tuple(count / len(there) for _, count in top))
 
 

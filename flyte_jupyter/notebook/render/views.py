@@ -28,8 +28,8 @@ class View(Protocol):
     def nulls(self, column: int) -> int:
         """Count a column's missing values."""
 
-    def values(self, column: int, start: int, step: int, count: int) -> list[object]:
-        """Read some values of a column as Python objects; missing ones are None."""
+    def values(self, column: int, places: Sequence[int]) -> list[object]:
+        """Read the values of a column at some rows as Python objects; missing ones are None."""
 
     def index(self, count: int) -> Labels | None:
         """Read the labels of the first rows, where the frame has any that say something."""
@@ -41,10 +41,14 @@ def view_of(frame: Any) -> View:
     Raises:
         TypeError: it is no frame that is in memory.
     """
-    kinds: tuple[tuple[str, type[Pandas | Polars | Arrow]], ...]
-    kinds = (("iloc", Pandas), ("gather_every", Polars), ("num_columns", Arrow))
-    for has, view in kinds:
-        if hasattr(frame, has) and hasattr(frame, "columns"):
+    kinds: tuple[tuple[str, str, type[Pandas | Polars | Arrow]], ...]
+    kinds = (
+        ("iloc", "columns", Pandas),
+        ("gather_every", "to_series", Polars),
+        ("num_columns", "take", Arrow),
+    )
+    for one, other, view in kinds:
+        if hasattr(type(frame), one) and hasattr(type(frame), other):  # of the type: a property might compute
             return view(frame)
     raise TypeError(
         f"no preview of a {type(frame).__qualname__}; a pandas or polars DataFrame or an Arrow table has one"
@@ -69,9 +73,9 @@ class Pandas:
         """Count a column's missing values."""
         return int(self._frame.iloc[:, column].isna().sum())
 
-    def values(self, column: int, start: int, step: int, count: int) -> list[object]:
+    def values(self, column: int, places: Sequence[int]) -> list[object]:
         """Read some values."""
-        part = self._frame.iloc[start : start + step * count : step, column]
+        part = self._frame.iloc[list(places), column]
         return [
             None if gone else value for value, gone in zip(part.tolist(), part.isna().tolist(), strict=True)
         ]
@@ -108,10 +112,9 @@ class Polars:
         """Count a column's missing values."""
         return int(self._frame.to_series(column).null_count())
 
-    def values(self, column: int, start: int, step: int, count: int) -> list[object]:
+    def values(self, column: int, places: Sequence[int]) -> list[object]:
         """Read some values."""
-        part = self._frame.to_series(column).slice(start, step * count).gather_every(step)
-        return list(part.to_list())
+        return list(self._frame.to_series(column).gather(list(places)).to_list())
 
     def index(self, count: int) -> Labels | None:  # noqa: ARG002 - the protocol's
         """There is none."""
@@ -136,11 +139,9 @@ class Arrow:
         """Count a column's missing values."""
         return int(self._frame.column(column).null_count)
 
-    def values(self, column: int, start: int, step: int, count: int) -> list[object]:
+    def values(self, column: int, places: Sequence[int]) -> list[object]:
         """Read some values."""
-        part = self._frame.column(column)
-        places = range(start, min(start + step * count, self.rows), step)
-        return _python(part.slice(start, len(places)) if step == 1 else part.take(list(places)))
+        return _python(self._frame.column(column).take(list(places)))
 
     def index(self, count: int) -> Labels | None:  # noqa: ARG002 - the protocol's
         """There is none."""

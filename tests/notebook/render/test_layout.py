@@ -1,6 +1,6 @@
 """Layout: boxes do not overlap, edges lead onwards, and the same graph gives the same drawing."""
 
-from itertools import combinations
+from itertools import combinations, pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,7 +15,9 @@ def graphs(draw):
     keys = [f"n{i}" for i in range(count)]
     size = st.floats(1, 300, allow_nan=False)
     boxes = [Box(key=k, width=draw(size), height=draw(size)) for k in keys]
-    edges = draw(st.lists(st.tuples(st.sampled_from(keys), st.sampled_from(keys)), max_size=50)) if keys else []
+    edges = (
+        draw(st.lists(st.tuples(st.sampled_from(keys), st.sampled_from(keys)), max_size=50)) if keys else []
+    )
     return boxes, edges
 
 
@@ -115,4 +117,4 @@ def _boxes(*keys):
 
 def _chain(count):
     keys = [f"n{i}" for i in range(count)]
-    return arrange(_boxes(*keys), list(zip(keys, keys[1:], strict=False)))
+    return arrange(_boxes(*keys), list(pairwise(keys)))
