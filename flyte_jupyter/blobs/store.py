@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
+from urllib.parse import quote, unquote
 
 from xxhash import xxh3_128, xxh3_128_hexdigest
 
@@ -23,15 +24,20 @@ _HEX = frozenset("0123456789abcdef")
 _SCHEME = "blob://"
 
 
-def uri_of(digest: str) -> str:
-    """Write a blob's address."""
-    return _SCHEME + digest
+def uri_of(digest: str, name: str = "") -> str:
+    """Write a blob's address; ``name`` is for people and programs that go by a file's ending."""
+    return f"{_SCHEME}{digest}/{quote(name, safe='')}" if name else _SCHEME + digest
 
 
 def digest_of(uri: str) -> str | None:
     """Read a blob's digest from its address; None for any other address."""
-    digest = uri.removeprefix(_SCHEME)
+    digest = uri.removeprefix(_SCHEME).partition("/")[0]
     return digest if uri.startswith(_SCHEME) and _well_formed(digest) else None
+
+
+def name_of(uri: str) -> str:
+    """Read the name from a blob's address; empty if it has none."""
+    return unquote(uri.removeprefix(_SCHEME).partition("/")[2]) if uri.startswith(_SCHEME) else ""
 
 
 class Writer:

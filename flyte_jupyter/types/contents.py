@@ -8,7 +8,6 @@ from flyte_jupyter.ids import digest
 from flyte_jupyter.loading import load
 from flyte_jupyter.types.canonical import content_of, hash_buffers
 
-
 _FIXED = frozenset("biufcmMSUV")
 """The kinds of arrays whose memory is their content."""
 
@@ -49,7 +48,7 @@ def _pandas(value: Any) -> str | None:
     if type(value) is pandas.Series:
         return digest(
             "series", _axis(value.index), content_of(value.name), _attrs(value), _series(value._values)
-        )  # noqa: SLF001
+        )
     return _axis(value) if isinstance(value, pandas.Index) else None
 
 

@@ -121,7 +121,7 @@ def _annotated(python_type: Any, resolved: Any, metadata: tuple[Any, ...]) -> Co
     plain = codec(resolved)
     if plain.type.dataset is None:
         return plain
-    made: Codec = load("flyte_jupyter.types.frames:annotated")(plain, metadata)
+    made: Codec = load("flyte_jupyter.types.frames:annotated")(python_type, resolved, metadata)
     return made
 
 

@@ -3,13 +3,15 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import cache
 from typing import Any
 
-from flyte_jupyter.blobs import BlobStore
+from flyte_jupyter.blobs import BlobStore, RawDataPath
 from flyte_jupyter.errors import InitializationError, StoreError, TypeTransformerFailedError
 from flyte_jupyter.types.codec import Codec
 
 _blobs: ContextVar[BlobStore | None] = ContextVar("blobs", default=None)
+_raw: ContextVar[RawDataPath | None] = ContextVar("raw", default=None)
 _trusting: ContextVar[bool] = ContextVar("trusting", default=False)
 _keeper: ContextVar["Keeper | None"] = ContextVar("keeper", default=None)
 
@@ -22,12 +24,13 @@ class NeedsStoreError(TypeTransformerFailedError):
 
 
 @contextmanager
-def holding(blobs: BlobStore | None) -> Iterator[None]:
-    """Use ``blobs`` for the ``blob://`` addresses that are written and read in the block."""
-    token = _blobs.set(blobs)
+def holding(blobs: BlobStore | None, raw: RawDataPath | None = None) -> Iterator[None]:
+    """Use ``blobs`` for the ``blob://`` addresses of the block, and ``raw`` for new files, if it is given."""
+    token, raw_token = _blobs.set(blobs), _raw.set(raw or _raw.get())
     try:
         yield
     finally:
+        _raw.reset(raw_token)
         _blobs.reset(token)
 
 
@@ -40,6 +43,21 @@ def held() -> BlobStore:
     if (blobs := _blobs.get()) is None:
         raise InitializationError("no blob store is open here; read and write kept values within a run")
     return blobs
+
+
+def current_blobs() -> BlobStore | None:
+    """Return the store in use, if one is."""
+    return _blobs.get()
+
+
+def raw_data() -> RawDataPath:
+    """Return where new files go: the run's place, else this process's private temporary folder."""
+    return _raw.get() or _own_raw()
+
+
+@cache
+def _own_raw() -> RawDataPath:
+    return RawDataPath.from_local_folder()
 
 
 @contextmanager

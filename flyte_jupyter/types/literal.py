@@ -112,8 +112,8 @@ class Literal:
 
     def __await__(self) -> Any:
         """Let ``await TypeEngine.to_literal(...)`` work as well as the plain call."""
+        yield from ()
         return self
-        yield
 
 
 @dataclass(frozen=True, slots=True)

@@ -295,8 +295,27 @@ def _load(data: bytes | memoryview) -> Any:
 
 
 _UNSAFE = frozenset(
-    "GLOBAL STACK_GLOBAL REDUCE BUILD INST OBJ NEWOBJ NEWOBJ_EX EXT1 EXT2 EXT4 PERSID BINPERSID "
-    "PUT BINPUT LONG_BINPUT BYTEARRAY8 NEXT_BUFFER READONLY_BUFFER".split()
+    [
+        "GLOBAL",
+        "STACK_GLOBAL",
+        "REDUCE",
+        "BUILD",
+        "INST",
+        "OBJ",
+        "NEWOBJ",
+        "NEWOBJ_EX",
+        "EXT1",
+        "EXT2",
+        "EXT4",
+        "PERSID",
+        "BINPERSID",
+        "PUT",
+        "BINPUT",
+        "LONG_BINPUT",
+        "BYTEARRAY8",
+        "NEXT_BUFFER",
+        "READONLY_BUFFER",
+    ]
 )
 """What can call code, or make a short pickle take endless memory."""
 

@@ -9,7 +9,6 @@ from flyte_jupyter.types.codec import Schema, misfit, name_of, namesakes, within
 from flyte_jupyter.types.holding import NeedsStoreError
 from flyte_jupyter.types.plain import Plain, PlainOf, is_plain
 
-
 NO_DEFAULT = object()
 
 

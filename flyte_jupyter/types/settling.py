@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from flyte_jupyter.blobs import BlobStore, uri_of
+from flyte_jupyter.blobs import BlobStore
 from flyte_jupyter.errors import TypeTransformerFailedError
 from flyte_jupyter.types.engine import codec
 from flyte_jupyter.types.holding import holding
