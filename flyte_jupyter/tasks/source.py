@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from types import FunctionType
 from typing import Any
 
+from flyte_jupyter.errors import CodeBundleError
 from flyte_jupyter.ids import digest
 from flyte_jupyter.loading import load
 from flyte_jupyter.tasks.slicing import changes
@@ -51,6 +52,29 @@ class Slice:
     def plain(self) -> dict[str, Any]:
         """Give a small form of plain values to store; without the source."""
         return {"version": self.version, "parts": self.mapping(), "warnings": list(self.warnings)}
+
+    def text(self) -> str:
+        """Write the function as a module that runs by itself: imports, values, helpers, classes, itself.
+
+        Values that cannot be written as code are left out and named in comments; ``unshippable`` lists them.
+
+        Raises:
+            CodeBundleError: the function has no source, or this slice was read back from its stored form.
+        """
+        return self._written()[0]
+
+    def unshippable(self) -> Mapping[str, str]:
+        """Name the values that ``text`` leaves out, each with what it is."""
+        return self._written()[1]
+
+    def _written(self) -> tuple[str, dict[str, str]]:
+        if self.func is None:
+            raise CodeBundleError(f"{self.name} was read back from its stored form, which has no source")
+        try:
+            text, outside = load("flyte_jupyter.tasks.slicing.writing:write")(self.func)
+        except load("flyte_jupyter.tasks.slicing.expressions:UnwritableError") as error:
+            raise CodeBundleError(f"{self.name} cannot be written as code: it is {error}") from error
+        return text, outside
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> "Slice":

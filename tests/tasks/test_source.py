@@ -1,6 +1,9 @@
 """The version of a function: what changes it, and what does not."""
 
 import functools
+import gc
+import weakref
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from cells import Notebook, notebook
@@ -463,3 +466,65 @@ def test_an_equal_body_with_another_decorator_argument_is_not_taken_for_the_same
     )
 
     assert version_of(notebook(text.format(1))["work"]) != version_of(notebook(text.format(2))["work"])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "return (\n        x\n    )",
+        "'only text'",
+        "pass",
+        "...",
+        "y: int\n    return [\n        x,\n        # last\n    ]",
+        "if x:\n        return '''a\n  b'''\n    else:\n        pass",
+        "try:\n        return x\n    finally:\n        print(\n            'a'\n        )",
+        "return f'{x!r}'",
+        "match x:\n        case 1: return 2\n        case _: pass",
+    ],
+)
+def test_the_text_of_a_function_is_found_to_its_end(body):
+    text = f"def work(x):\n    {body}\nAFTER = 1\n"
+    found = slice_of(notebook(text)["work"])
+    spaced = slice_of(notebook(text.replace("\n    ", "\n    # said\n    ", 1))["work"])
+
+    assert found.parts[0].text.startswith("def work(x):")
+    assert "AFTER" not in found.parts[0].text
+    assert found.version == spaced.version
+
+
+def test_many_threads_find_the_same():
+    book = notebook(BASE)
+    with ThreadPoolExecutor(8) as pool:
+        found = set(pool.map(lambda _: version_of(book["work"]), range(200)))
+
+    assert len(found) == 1
+
+
+def test_a_frame_that_is_no_longer_named_is_not_kept():
+    book = notebook("import pandas as pd\nF = pd.DataFrame({'a': [1]})\ndef work(): return F")
+    version_of(book["work"])
+    frame = weakref.ref(book["F"])
+    del book.names["F"]
+    gc.collect()
+
+    assert frame() is None
+
+
+def test_changes_say_what_came_and_went():
+    book = notebook("K = 1\ndef a(): return 1\ndef work(): return K, a()")
+    before = slice_of(book["work"])
+    book.run("import json, yaml\nclass C: pass\ndef work(): return yaml, C, f\ndef f(): return 1\nK = f")
+    sentences = [str(c) for c in slice_of(book["work"]).diff(before.mapping())]
+
+    assert "no longer uses `K` = 1" in sentences
+    assert "no longer uses function `a`" in sentences
+    assert "now uses class `C`" in sentences
+    assert any(s.startswith("now uses yaml ") for s in sentences)
+
+
+def test_a_value_that_became_code_is_named():
+    book = notebook("def f(): return 1\nK = f\ndef work(): return K")
+
+    changes = slice_of(book["work"]).diff({**function_parts(book["work"]), "f": "constant:0:1"})
+
+    assert [str(c) for c in changes] == ["`f` was a constant, is now a function"]

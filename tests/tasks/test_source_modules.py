@@ -190,7 +190,7 @@ def test_versions_are_found_by_what_is_imported():
 
 def test_the_standard_library_is_no_part():
     work = notebook(
-        "import json, os.path\nfrom re import sub\ndef work(x): return json.dumps(os.path.join(sub('', '', x)))"
+        "import json, os.path\nfrom re import sub\ndef work(x): return json.dumps(os.path.join(sub('', '')))"
     )["work"]
 
     assert [p.name for p in slice_of(work).parts] == ["work", "Python"]

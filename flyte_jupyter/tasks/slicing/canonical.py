@@ -40,6 +40,18 @@ def class_form(node: ast.ClassDef, *, documented: bool, without: Collection[str]
     return "".join(out)
 
 
+def evaluated_names(node: ast.ClassDef, *, without: Collection[str]) -> set[str]:
+    """Give the names that a class's body reads when it is defined, less those of the given attributes."""
+    statements = [
+        statement
+        for statement in node.body
+        if not isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        and not (isinstance(statement, ast.Assign | ast.AnnAssign) and _names(statement) <= set(without))
+    ]
+    found = (inside for part in (*node.keywords, *statements) for inside in ast.walk(part))
+    return {name.id for name in found if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Load)}
+
+
 def expression_form(node: ast.AST) -> str:
     """Write the form of an expression."""
     out: list[str] = []

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from flyte_jupyter.ids import digest
 from flyte_jupyter.tasks.slicing import decorators, guards, libraries, snippets, texts
-from flyte_jupyter.tasks.slicing.canonical import class_form
+from flyte_jupyter.tasks.slicing.canonical import class_form, evaluated_names
 from flyte_jupyter.tasks.slicing.functions import types_in
 from flyte_jupyter.tasks.slicing.origins import Origin, of_class, of_function
 from flyte_jupyter.tasks.slicing.part import Part
@@ -17,7 +17,8 @@ from flyte_jupyter.tasks.slicing.part import Part
 if TYPE_CHECKING:
     from flyte_jupyter.tasks.slicing.walk import Walk
 
-_SHARED = frozenset({"__call__", "__init__", "__new__", "__init_subclass__", "__class_getitem__"})
+_FIELDS = ("__dataclass_fields__", "__pydantic_fields__", "__attrs_attrs__")
+"""Where libraries keep the fields that they took out of a class: with their defaults and factories."""
 
 
 def visit(walk: "Walk", cls: type) -> str:
@@ -32,11 +33,14 @@ def visit(walk: "Walk", cls: type) -> str:
     scope = walk.scope_of(module)
     members = dict(_members(walk, cls, label, generated=snippet is not None))
     kept = decorators.foreign(snippet, scope)
-    form = ""
+    form, names = "", set[str]()
     if snippet is not None and isinstance(snippet.node, ast.ClassDef):
         plain = {name for name, token in members.items() if token == f"{label}.{name}"}
         form = class_form(snippet.node, documented=_documented(cls, bool(kept)), without=plain)
+        names = evaluated_names(snippet.node, without=plain)
     lines = [
+        *(f"{name}<-{walk.in_scope(scope, name)}" for name in sorted(names) if name in scope),
+        *(f"{name}={walk.content(*_entry(cls, name))}" for name in _FIELDS if name in vars(cls)),
         *(f"{name}={token}" for name, token in sorted(members.items())),
         *(f"base={walk.refer(base)}" for base in cls.__bases__ if base is not object),
         *(f"meta={walk.refer(meta)}" for meta in (type(cls),) if meta is not type),
@@ -56,6 +60,10 @@ def visit(walk: "Walk", cls: type) -> str:
         )
     )
     return label
+
+
+def _entry(cls: type, name: str) -> tuple[object, guards.Place]:
+    return vars(cls)[name], (guards.entry, vars(cls), name)
 
 
 def _members(walk: "Walk", cls: type, label: str, *, generated: bool) -> Iterator[tuple[str, str]]:

@@ -76,15 +76,15 @@ def written(snippet: Snippet) -> str:
     return dedented(snippet, node.lineno - snippet.first)
 
 
-def dedented(snippet: Snippet, start: int = 0) -> str:
-    """Move lines to the left margin, except those inside strings, which would change."""
-    indent = len(snippet.lines[0]) - len(snippet.lines[0].lstrip())
-    fixed = _inside_strings(snippet) if indent else set()
-    lines = enumerate(snippet.lines[start:], start)
-    return (
-        "".join(line if at in fixed else line[min(indent, _margin(line)) :] for at, line in lines).rstrip()
-        + "\n"
+def dedented(snippet: Snippet, start: int = 0, margin: str = "") -> str:
+    """Move lines to a margin, except those inside strings, which would change."""
+    indent = _margin(snippet.lines[0])
+    fixed = _inside_strings(snippet) if indent or margin else set()
+    moved = (
+        line if at in fixed or not line.strip() else margin + line[min(indent, _margin(line)) :]
+        for at, line in enumerate(snippet.lines[start:], start)
     )
+    return "".join(moved).rstrip() + "\n"
 
 
 def _margin(line: str) -> int:
@@ -180,6 +180,7 @@ def _filenames(cls: type, methods: list[CodeType]) -> Iterator[str]:
     file = texts.file_of_module(cls.__module__)
     if file is not None:
         yield file
+    if file is not None and cls.__module__ != "__main__":  # a notebook's kernel was started from a file, too
         return
     word = f"class {cls.__name__}"
     yield from (name for name in texts.cells() if any(word in line for line in texts.lines_of(name)))

@@ -1,11 +1,11 @@
 """Tasks that a function calls, and other objects of ours that it may mention."""
 
-import functools
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from inspect import getattr_static
 from typing import TYPE_CHECKING, Any
 
 from flyte_jupyter.tasks.slicing import guards
+from flyte_jupyter.tasks.slicing.held import Held
 from flyte_jupyter.tasks.slicing.origins import OUR_NAME, Origin, of_class
 
 if TYPE_CHECKING:
@@ -27,11 +27,16 @@ def visit(walk: "Walk", value: object) -> str | None:
     return _definition(value)
 
 
-@functools.lru_cache(4096)
-def is_data(cls: Hashable) -> bool:
+_CODE = ("func", "__wrapped__", "__call__")
+_data = Held(4096)
+
+
+def is_data(cls: type) -> bool:
     """Tell whether values of a type cannot be tasks or wrappers: they have no attributes of their own."""
-    size = getattr(cls, "__dictoffset__", 0)
-    return not (size or any(hasattr(cls, name) for name in ("func", "__wrapped__", "__call__")))
+    found: bool = _data.once(
+        cls, lambda: not (cls.__dictoffset__ or any(hasattr(cls, name) for name in _CODE))
+    )
+    return found
 
 
 def function_of(value: object) -> Callable[..., Any] | None:

@@ -91,12 +91,23 @@ class Walk:
         try:
             content = fingerprint(value, self.refer)
         except OpaqueError as error:
-            return "" if soft else self._opaque(value, name, place, error)
+            self.guards.same(place, value)
+            return "" if soft else self._opaque(value, name, error)
         if type(value) in PRIMITIVES:
             self.guards.same(place, value)
         else:
             self.guards.hashed(place, content)
         return self.add(name, "constant", content, shown(name, value))
+
+    def content(self, value: object, place: Place) -> str:
+        """Hash what was found at a place without making a part of it; "" if its content cannot be seen."""
+        try:
+            found = fingerprint(value, self.refer)
+        except OpaqueError:
+            self.guards.same(place, value)
+            return ""
+        self.guards.hashed(place, found)
+        return found
 
     # Names in namespaces
 
@@ -192,8 +203,7 @@ class Walk:
         label = self.qualified(scope.get("__name__"), name)
         return self.add(label, "unknown", digest("missing"), "not defined")
 
-    def _opaque(self, value: object, name: str, place: Place, error: OpaqueError) -> str:
-        self.guards.same(place, value)
+    def _opaque(self, value: object, name: str, error: OpaqueError) -> str:
         self.warn(
             f"`{name}` has no content that can be compared: {error}. Results that need it are never reused"
         )
