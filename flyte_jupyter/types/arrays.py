@@ -19,7 +19,7 @@ FORMAT = "NumpyArray"
 _FIXED = frozenset("biufcmMSU")
 
 
-def build_array(python_type: Any, codec_of: CodecOf) -> Codec:
+def build_array(python_type: Any, _codec_of: CodecOf) -> Codec:
     """Compile ``numpy.ndarray``, with or without a dtype."""
     cls = get_origin(python_type) or python_type
 

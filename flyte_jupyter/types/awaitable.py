@@ -8,8 +8,8 @@ class _Ready:
     """Something that is there already; ``await`` gives it."""
 
     def __await__(self) -> Generator[None, None, Any]:
+        yield from ()
         return self
-        yield
 
 
 class _Bytes(_Ready, bytes):
@@ -53,8 +53,7 @@ class Awaitable:
 
 class _Nothing(_Ready):
     def __await__(self) -> Generator[None, None, None]:
-        return None
-        yield
+        yield from ()
 
 
 def _call(function: Any) -> Any:

@@ -41,7 +41,8 @@ class Codec:
 class CodecOf(Protocol):
     """The engine, as the builders of codecs see it: compiles a part of a type."""
 
-    def __call__(self, python_type: Any) -> Codec: ...
+    def __call__(self, python_type: Any) -> Codec:
+        """Compile ``python_type``."""
 
 
 Builder: TypeAlias = Callable[[Any, CodecOf], Codec]

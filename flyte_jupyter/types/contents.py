@@ -46,9 +46,8 @@ def _pandas(value: Any) -> str | None:
         columns = [_series(value.iloc[:, i]._values) for i in range(value.shape[1])]  # noqa: SLF001 - no copy
         return digest("pandas", _axis(value.index), _axis(value.columns), _attrs(value), *columns)
     if type(value) is pandas.Series:
-        return digest(
-            "series", _axis(value.index), content_of(value.name), _attrs(value), _series(value._values)
-        )
+        values = value._values  # noqa: SLF001 - no copy
+        return digest("series", _axis(value.index), content_of(value.name), _attrs(value), _series(values))
     return _axis(value) if isinstance(value, pandas.Index) else None
 
 

@@ -1,7 +1,6 @@
 """Which builder compiles which type. What needs a heavy library is found by name and loaded on demand."""
 
 import dataclasses
-import types
 import typing
 from enum import Enum
 from typing import Any, get_args, get_origin
@@ -70,7 +69,7 @@ def _structure(form: str) -> Builder:
 
 def _of_class(python_type: Any) -> Builder | None:
     cls = get_origin(python_type) or python_type
-    if not isinstance(cls, type) or isinstance(cls, types.GenericAlias):
+    if not isinstance(cls, type):
         return None
     if issubclass(cls, Enum):
         return build_enum
@@ -81,15 +80,20 @@ def _of_class(python_type: Any) -> Builder | None:
     return _of_known(cls) or (_structure("DATACLASS") if dataclasses.is_dataclass(cls) else None)
 
 
+def is_model(cls: type) -> bool:
+    """Say whether a class is a pydantic model, without loading pydantic."""
+    return any(
+        base.__name__ == "BaseModel" and base.__module__ == "pydantic.main" for base in cls.__mro__[1:]
+    )
+
+
 def _of_known(cls: type) -> Builder | None:
     """Find the builder by the class's name, so that its library is loaded only if it is in use already."""
     if cls in _PLAIN:
         return leaf(_PLAIN[cls])
     if hasattr(cls, "__flyte_builder__"):
         return leaf(cls.__flyte_builder__)
-    if "pydantic" in {base.__module__.partition(".")[0] for base in cls.__mro__[1:]} and hasattr(
-        cls, "model_fields"
-    ):
+    if is_model(cls):
         return leaf("pydantic_models:build_model")
     top = cls.__module__.partition(".")[0]
     if top == "numpy" and any(base.__name__ == "generic" for base in cls.__mro__):

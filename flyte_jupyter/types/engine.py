@@ -15,27 +15,29 @@ from flyte_jupyter.types.spelling import key_of, spelled
 from flyte_jupyter.types.transformer import TypeTransformer, compiled
 
 P = ParamSpec("P")
-R = TypeVar("R", covariant=True)
+R_co = TypeVar("R_co", covariant=True)
 
 _LIMIT = 4096
 
 
-class Twin(Generic[P, R]):
+class Twin(Generic[P, R_co]):
     """The type of a function that has an asynchronous twin, ``aio``, which works on a thread."""
 
     aio: Callable[..., Any]
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R: ...  # type: ignore[empty-body]  # only a type
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
+        """Call it."""
+        raise NotImplementedError
 
 
-def twin(function: Callable[P, R]) -> "Twin[P, R]":
+def twin(function: Callable[P, R_co]) -> "Twin[P, R_co]":
     """Give a function its asynchronous twin."""
 
-    async def aio(*args: P.args, **kwargs: P.kwargs) -> R:
+    async def aio(*args: P.args, **kwargs: P.kwargs) -> R_co:
         return await on_thread(function, *args, **kwargs)
 
     cast("Any", function).aio = aio
-    return cast("Twin[P, R]", function)
+    return cast("Twin[P, R_co]", function)
 
 
 class _Registry:
@@ -145,15 +147,15 @@ def _refuse_restricted(resolved: Any) -> None:
 
 
 @twin
-def to_literal(value: Any, python_type: Any, expected: LiteralType | None = None) -> Literal:
-    """Make a literal of a value. See ``TypeEngine.to_literal``."""
+def to_literal(value: Any, python_type: Any, _expected: LiteralType | None = None) -> Literal:
+    """Make a literal of a value; the literal type follows from the Python type."""
     written = codec(python_type).write(value)
     return written if type(written) is Literal else Literal(written)
 
 
 @twin
 def to_python_value(literal: Literal, python_type: Any) -> Any:
-    """Make a value of a literal. See ``TypeEngine.to_python_value``."""
+    """Make a value of a literal."""
     if type(literal) is not Literal:
         raise misfit("a Literal", literal)
     found = codec(python_type)
@@ -192,7 +194,8 @@ class TypeEngine:
         again = known is not None and known.name == transformer.name and _same_code(known, transformer)
         if known is not None and not (override or again):
             raise DefinitionError(
-                f"{name_of(additional_type)} has the transformer {known.name!r} already; override=True replaces it"
+                f"{name_of(additional_type)} has the transformer {known.name!r} already; "
+                "override=True replaces it"
             )
         _registry.transformers[additional_type] = transformer
         _registry.forget()
@@ -267,7 +270,7 @@ class _Built(TypeTransformer[Any]):
     def get_literal_type(self, t: Any) -> LiteralType:
         return codec(t).type
 
-    def to_literal(self, python_val: Any, python_type: Any, expected: LiteralType | None = None) -> Literal:
+    def to_literal(self, python_val: Any, python_type: Any, _expected: LiteralType | None = None) -> Literal:
         return to_literal(python_val, python_type)
 
     def to_python_value(self, lv: Literal, expected_python_type: Any) -> Any:

@@ -10,18 +10,16 @@ from flyte_jupyter.types.literal import LiteralType, Value
 NAME = "DefaultEnumTransformer"
 
 
-def build_enum(python_type: type[Enum], codec_of: CodecOf) -> Codec:
+def build_enum(python_type: type[Enum], _codec_of: CodecOf) -> Codec:
     """Compile an enumeration; its members' values may be anything."""
-    names = {member: member.name for member in python_type}
 
     def write(value: Any) -> Value:
-        if type(value) is python_type and value in names:
-            return names[value]
-        return member_of(python_type, value).name or ""
+        member = value if type(value) is python_type else member_of(python_type, value)
+        return member.name or ""
 
-    def read(value: Value) -> Any:
+    def read(value: Any) -> Any:
         try:
-            return python_type[value]  # type: ignore[misc]  # most values are names; the others fail here
+            return python_type[value]
         except (KeyError, TypeError):
             return _by_name(python_type, bare(value))
 
@@ -40,19 +38,24 @@ def member_of(python_type: type[Enum], value: Any) -> Enum:
     if isinstance(value, python_type):
         return value
     if isinstance(value, Enum):
-        return (
-            _by_name(python_type, value.name)
-            if namesakes(type(value), python_type)
-            else _refuse(python_type, value)
-        )
+        return _of_older(python_type, value)
     if isinstance(value, str) and value in python_type.__members__:
         return python_type[value]
     return _by_value(python_type, value)
 
 
+def _of_older(python_type: type[Enum], value: Enum) -> Enum:
+    """Accept a member of an earlier definition by its name."""
+    if not namesakes(type(value), python_type):
+        raise _misfit(python_type, value)
+    return _by_name(python_type, value.name or "")
+
+
 def _by_value(python_type: type[Enum], value: Any) -> Enum:
     found = [member for member in python_type if type(member.value) is type(value) and member.value == value]
-    return found[0] if len(found) == 1 else _refuse(python_type, value)
+    if len(found) != 1:
+        raise _misfit(python_type, value)
+    return found[0]
 
 
 def _by_name(python_type: type[Enum], name: Any) -> Enum:
@@ -60,25 +63,24 @@ def _by_name(python_type: type[Enum], name: Any) -> Enum:
         return python_type[name]
     if issubclass(python_type, Flag) and isinstance(name, str):
         return _flags(python_type, name)
-    return _refuse(python_type, name)
+    raise _misfit(python_type, name)
 
 
 def _flags(python_type: type[Flag], names: str) -> Flag:
     total = python_type(0)
     for name in filter(None, names.split("|")):
         if name not in python_type.__members__:
-            _refuse(python_type, names)
+            raise _misfit(python_type, names)
         total |= python_type[name]
     return total
 
 
-def _refuse(python_type: type[Enum], value: Any) -> Any:
+def _misfit(python_type: type[Enum], value: Any) -> TypeTransformerFailedError:
     accepted = ", ".join(python_type.__members__)
-    error: TypeTransformerFailedError = misfit(f"{name_of(python_type)} (one of {accepted})", value)
-    raise error
+    return misfit(f"{name_of(python_type)} (one of {accepted})", value)
 
 
-def build_choice(python_type: Any, codec_of: CodecOf) -> Codec:
+def build_choice(python_type: Any, _codec_of: CodecOf) -> Codec:
     """Compile ``typing.Literal["a", "b"]``: one of some texts."""
     choices = get_args(python_type)
     accepted = frozenset(choices)

@@ -107,7 +107,7 @@ class File(Place[T]):
     def from_local_sync(
         cls, local_path: str | Path, remote_destination: str | None = None, hash_method: Any = None
     ) -> "File[T]":
-        """Take a local file as it is now: copied to the run store in a run, to ``remote_destination`` if given.
+        """Take a local file as it is now: copied to the run store, or to ``remote_destination``.
 
         Raises:
             FileNotFoundError: there is no such file.
@@ -131,13 +131,13 @@ class File(Place[T]):
         return await on_thread(cls.from_local_sync, local_path, remote_destination, hash_method)
 
     @contextmanager
-    def open_sync(self, mode: str = "rb", **options: Any) -> Iterator[IO[Any]]:
-        """Open it. ``options`` of other implementations (block sizes, caching) are accepted and not needed."""
+    def open_sync(self, mode: str = "rb", **_options: Any) -> Iterator[IO[Any]]:
+        """Open it. Options of other implementations, such as block sizes, are accepted and not needed."""
         with open_at(self.path, mode, self._blobs) as file:
             yield file
 
     @asynccontextmanager
-    async def open(self, mode: str = "rb", **options: Any) -> AsyncIterator[Any]:
+    async def open(self, mode: str = "rb", **_options: Any) -> AsyncIterator[Any]:
         """Open it in ``async with``; what its methods return can be awaited or used at once."""
         file = await on_thread(open_at, self.path, mode, self._blobs)
         try:
@@ -178,7 +178,7 @@ def _hashed(path: Path, method: Any) -> str | None:
     return str(result)
 
 
-def build_file(python_type: Any, codec_of: CodecOf) -> Codec:
+def build_file(python_type: Any, _codec_of: CodecOf) -> Codec:
     """Compile ``File``: an address as it is; a local file goes to the store when it leaves the process."""
 
     def settle(value: Any, blobs: BlobStore) -> Value:
@@ -261,10 +261,12 @@ def plain_file(python_type: Any, plain_of: Any) -> Any:
     cls = getattr(python_type, "__origin__", python_type)
 
     def dump(value: Any) -> dict[str, Any]:
-        if type(written := codec.write(value)) is not Live:
-            return cls(bare(written).uri, value.name, value.format, value.hash).to_map()
-        kept = keep(codec, written.value)
-        return {**value.to_map(), "path": kept["uri"]} if "uri" in kept else kept
+        place = codec.read(written := codec.write(value))
+        if type(written) is not Live:
+            found: dict[str, Any] = place.to_map() | {"name": place.name}
+            return found
+        kept = keep(codec, place)
+        return {**place.to_map(), "path": kept["uri"]} if "uri" in kept else kept
 
     def load_map(data: Any) -> Any:
         return cls.of_map(data) if isinstance(data, dict) and "path" in data else codec.read(_unboxed(data))

@@ -7,8 +7,8 @@ from typing import Any
 import msgpack  # type: ignore[import-untyped]  # the library has no types
 from flyteidl2.core import interface_pb2, literals_pb2, types_pb2  # type: ignore[import-untyped]  # no stubs
 from flyteidl2.task import common_pb2  # type: ignore[import-untyped]  # no stubs
-from google.protobuf import json_format, struct_pb2
-from google.protobuf.message import DecodeError
+from google.protobuf import json_format, struct_pb2  # type: ignore[import-untyped]  # no stubs
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # no stubs
 
 from flyte_jupyter.errors import TypeTransformerFailedError
 from flyte_jupyter.types.literal import (

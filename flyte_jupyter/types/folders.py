@@ -160,7 +160,7 @@ def _inside(name: str) -> str:
     return name
 
 
-def build_dir(python_type: Any, codec_of: CodecOf) -> Codec:
+def build_dir(python_type: Any, _codec_of: CodecOf) -> Codec:
     """Compile ``Dir``: an address as it is; a local folder goes to the store when it leaves the process."""
 
     def settle(value: Any, blobs: BlobStore) -> Value:

@@ -57,7 +57,7 @@ class DataFrameTransformerEngine:
         default_for_type: bool = True,
         override: bool = False,
         default_format_for_type: bool = False,
-        default_storage_for_type: bool = False,
+        default_storage_for_type: bool = False,  # noqa: ARG003 - part of the protocol's signature
     ) -> None:
         """Use a reader or writer.
 
@@ -91,7 +91,7 @@ def _again(known: object, new: object) -> bool:
 
 def encoder_of(kind: type, form: str) -> DataFrameEncoder | None:
     """Find the writer that is registered for a class and format."""
-    return _found(DataFrameTransformerEngine.encoders, kind, form)
+    return DataFrameTransformerEngine.encoders.get((kind, form))
 
 
 def decoder_of(kind: type, form: str) -> DataFrameDecoder | None:
@@ -101,10 +101,6 @@ def decoder_of(kind: type, form: str) -> DataFrameDecoder | None:
 
 
 _BUILT_IN = frozenset({"arrow", "parquet", "csv", "pickle"})
-
-
-def _found(known: Any, kind: type, form: str) -> Any:
-    return known.get((kind, form)) if known else None
 
 
 def encoded(encoder: DataFrameEncoder, frame: Any, form: str) -> StructuredDataset:

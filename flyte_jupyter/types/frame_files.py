@@ -25,7 +25,7 @@ def library_of(kind: type) -> str:
 
 
 def write_frame(frame: Any, form: str, blobs: BlobStore) -> StructuredDataset:
-    """Write a frame in a form; Arrow, or a signed pickle where Arrow would change it, if none is asked for."""
+    """Write a frame in a form: Arrow by default, or a signed pickle where Arrow would change it."""
     if (encoder := encoder_of(type(frame), form)) is not None:
         return encoded(encoder, frame, form)
     form = form or "arrow"
@@ -146,7 +146,7 @@ def _read_arrow(uri: str, wanted: type) -> Any:
     return table
 
 
-def _read_pickle(uri: str, wanted: type) -> Any:
+def _read_pickle(uri: str, _wanted: type) -> Any:
     return read_signed(_bytes_at(uri), "frame")
 
 
@@ -160,7 +160,7 @@ def _read_parquet(uri: str, wanted: type) -> Any:
     return table.to_pandas() if library_of(wanted) == "pandas" else table
 
 
-def _read_csv(uri: str, wanted: type) -> Any:
+def _read_csv(uri: str, _wanted: type) -> Any:
     return load("pandas").read_csv(load("io:BytesIO")(_bytes_at(uri)))
 
 
@@ -198,7 +198,7 @@ def converted(frame: Any, wanted: type) -> Any:
     if not source or not target or wanted.__module__.partition(".")[0] != target:
         raise misfit(wanted, frame)
     table = plain_table(frame)
-    return {"pandas": _to_pandas, "polars": _to_polars, "pyarrow": lambda found: found}[target](table)
+    return _OF_TABLE[target](table) if target in _OF_TABLE else table
 
 
 def _to_pandas(table: Any) -> Any:
@@ -207,6 +207,9 @@ def _to_pandas(table: Any) -> Any:
 
 def _to_polars(table: Any) -> Any:
     return load("polars").from_arrow(table)
+
+
+_OF_TABLE: Mapping[str, Callable[[Any], Any]] = {"pandas": _to_pandas, "polars": _to_polars}
 
 
 def selected(frame: Any, names: list[str]) -> Any:

@@ -16,7 +16,7 @@ from flyte_jupyter.types.literal import Literal, LiteralType, Live, StructuredDa
 NAME = "DataFrame Transformer"
 
 
-def build_frame(python_type: Any, codec_of: CodecOf) -> Codec:
+def build_frame(python_type: Any, _codec_of: CodecOf) -> Codec:
     """Compile a frame class of one of the libraries."""
     return _codec(python_type, python_type, "", ())
 

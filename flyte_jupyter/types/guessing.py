@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from enum import Enum
 from functools import reduce
 from operator import or_
-from typing import Any, Literal as OneOf
+from typing import Any
+from typing import Literal as OneOf
 
 from flyte_jupyter.loading import load
 from flyte_jupyter.types.codec import Schema
@@ -106,8 +107,10 @@ def of_schema(schema: Schema, definitions: Schema, depth: int = 0) -> Any:
         return of_schema(definitions.get(schema["$ref"].rpartition("/")[2], {}), definitions, depth + 1)
     if isinstance(options := schema.get("anyOf"), list) and options:
         return _union([of_schema(option, definitions, depth + 1) for option in options])
-    if "enum" in schema:
-        return Any
+    return Any if "enum" in schema else _of_kind(schema, definitions, depth)
+
+
+def _of_kind(schema: Schema, definitions: Schema, depth: int) -> Any:
     kind = schema.get("type")
     if kind == "array":
         inner = of_schema(schema.get("items") or {}, definitions, depth + 1)

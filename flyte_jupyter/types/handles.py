@@ -1,9 +1,9 @@
 """``DataFrame``: a table by its address, opened as the class that you ask for."""
 
 from collections.abc import AsyncIterator, Mapping
+from copy import copy
 from typing import Any
 
-from flyte_jupyter.blobs import BlobStore
 from flyte_jupyter.errors import TypeTransformerFailedError
 from flyte_jupyter.loading import load, on_thread
 from flyte_jupyter.types.holding import current_blobs, holding
@@ -31,7 +31,7 @@ class DataFrame:
         self.format = format
         self.hash = hash
         self.value = val
-        self._blobs: BlobStore | None = None
+        self._blobs = current_blobs()
         self._columns: list[str] = []
         self._wanted: type | None = None
 
@@ -78,21 +78,15 @@ class DataFrame:
     @classmethod
     def stored(cls, uri: str, form: str, content: str = "") -> "DataFrame":
         """Refer to a table that a run keeps; it stays readable after the run."""
-        made = cls(uri, form, content)
-        made._blobs = current_blobs()
-        return made
+        return cls(uri, form, content)
 
     def with_columns(self, names: list[str]) -> "DataFrame":
         """Keep only these columns when it is opened."""
-        made = self._copy()
-        made._columns = list(names)
-        return made
+        return self._copy(columns=list(names))
 
     def open(self, dataframe_type: type) -> "DataFrame":
         """Say as what it is to be read."""
-        made = self._copy()
-        made._wanted = dataframe_type
-        return made
+        return self._copy(wanted=dataframe_type)
 
     def all_sync(self) -> Any:
         """Read all of it."""
@@ -118,9 +112,11 @@ class DataFrame:
             raise TypeTransformerFailedError("this DataFrame has neither a value nor an address")
         return files.selected(found, self._columns) if self._columns else found
 
-    def _copy(self) -> "DataFrame":
-        made = DataFrame(self.uri, self.format, self.hash, self.value)
-        made._blobs, made._columns, made._wanted = self._blobs, self._columns, self._wanted
+    def _copy(self, columns: list[str] | None = None, wanted: type | None = None) -> "DataFrame":
+        made = copy(self)
+        vars(made).update(
+            _columns=self._columns if columns is None else columns, _wanted=wanted or self._wanted
+        )
         return made
 
     def __repr__(self) -> str:

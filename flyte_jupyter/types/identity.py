@@ -1,6 +1,7 @@
 """The identity of a literal's content: what cache keys and action names are made of."""
 
 from hashlib import blake2b
+from typing import Any
 
 from flyte_jupyter.errors import TypeTransformerFailedError
 from flyte_jupyter.types.engine import codec
@@ -27,7 +28,7 @@ def _content(live: Live) -> Value:
     return Literal(None, found.digest(live.value))
 
 
-def _told(value: Value) -> Value:
+def _told(value: Any) -> Any:
     """Leave only the hash where a literal carries one; metadata is no content."""
     kind = type(value)
     if kind is Literal:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Any, TypeAlias
 
-Primitive: TypeAlias = None | bool | int | float | str | datetime | timedelta
+Primitive: TypeAlias = bool | int | float | str | datetime | timedelta | None
 """None, a boolean, a 64-bit integer, a double, text, an instant in UTC, or a duration."""
 
 

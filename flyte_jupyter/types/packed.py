@@ -53,7 +53,8 @@ def unpack(data: bytes | memoryview) -> dict[str, Literal]:
     Raises:
         TypeTransformerFailedError: the bytes are damaged or of a newer version.
     """
-    return _safely(_unpack, data)
+    literals: dict[str, Literal] = _safely(_unpack, data)
+    return literals
 
 
 def pack_value(value: Value, live: Callable[[Live], Value] | None = None) -> bytes:
@@ -64,7 +65,8 @@ def pack_value(value: Value, live: Callable[[Live], Value] | None = None) -> byt
 
 def unpack_value(data: bytes | memoryview) -> Value:
     """Read what ``pack_value`` wrote."""
-    return _safely(_unpack_value, data)
+    value: Value = _safely(_unpack_value, data)
+    return value
 
 
 def of_type(literal_type: LiteralType) -> list[Any]:
@@ -74,7 +76,8 @@ def of_type(literal_type: LiteralType) -> list[Any]:
 
 def to_type(data: Any) -> LiteralType:
     """Read a type from plain data; ``TypeTransformerFailedError`` if it is none."""
-    return _safely(_to_type, data)
+    literal_type: LiteralType = _safely(_to_type, data)
+    return literal_type
 
 
 class _Types:
@@ -122,6 +125,8 @@ def _extend(item: Any, types: _Types, extend: Callable[[Any], Any]) -> Any:
         return _extend(types.live(item), types, extend)
     if kind is Live:
         raise TypeTransformerFailedError("a live value cannot be packed; settle it first")
+    if kind is Binary:
+        return msgpack.ExtType(_BINARY, item.tag.encode() + b"\0" + item.value)
     if kind not in _FIELDS:
         raise TypeTransformerFailedError(f"a {kind.__name__} is no literal value")
     code, fields = _FIELDS[kind]
@@ -129,7 +134,6 @@ def _extend(item: Any, types: _Types, extend: Callable[[Any], Any]) -> Any:
 
 
 _FIELDS: Mapping[type, tuple[int, Callable[[Any, _Types], tuple[Any, ...]]]] = {
-    Binary: (_BINARY, lambda v, _: (v.value, v.tag)),
     Blob: (_BLOB, lambda v, _: (v.uri, v.format, v.multipart)),
     StructuredDataset: (
         _DATASET,
@@ -197,7 +201,7 @@ def _unpack(data: bytes | memoryview) -> dict[str, Literal]:
 
 
 def _unpack_value(data: bytes | memoryview) -> Value:
-    value = _unframed(data)
+    value: Value = _unframed(data)
     _check(value)
     return value
 
@@ -209,6 +213,9 @@ def _checked(value: Any) -> Literal:
 
 def _read(data: Any, types: list[LiteralType]) -> Any:
     def extension(code: int, body: bytes) -> Any:
+        if code == _BINARY:
+            tag, _, value = body.partition(b"\0")
+            return Binary(value, tag.decode())
         return _EXTENSIONS[code](_read(body, types), types)
 
     return msgpack.unpackb(
@@ -224,12 +231,6 @@ def _datetime(data: Any, _: Any) -> datetime:
 def _duration(data: Any, _: Any) -> timedelta:
     _require(type(data) is int, "no duration")
     return timedelta(microseconds=data)
-
-
-def _binary(data: Any, _: Any) -> Binary:
-    value, tag = data
-    _require(type(value) is bytes and type(tag) is str, "no binary")
-    return Binary(value, tag)
 
 
 def _blob(data: Any, _: Any) -> Blob:
@@ -265,7 +266,6 @@ def _literal(data: Any, _: Any) -> Literal:
 _EXTENSIONS: Mapping[int, Callable[[Any, list[LiteralType]], Any]] = {
     _DATETIME: _datetime,
     _DURATION: _duration,
-    _BINARY: _binary,
     _BLOB: _blob,
     _DATASET: _dataset,
     _VARIANT: _variant,

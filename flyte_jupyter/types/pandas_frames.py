@@ -68,7 +68,7 @@ def of_arrow(table: pa.Table, memory: memoryview | None = None) -> pd.DataFrame:
     return frame if recipe["duplicates"] else frame.set_flags(allows_duplicate_labels=False)
 
 
-def _side(arrays: list[pa.Array]) -> str:
+def _side(arrays: list[Any]) -> str:
     """Write a few arrays as text, to go into metadata."""
     if not arrays:
         return ""
@@ -79,7 +79,7 @@ def _side(arrays: list[pa.Array]) -> str:
     return base64.b64encode(sink.getvalue()).decode()
 
 
-def _unside(text: str) -> list[pa.ChunkedArray]:
+def _unside(text: str) -> list[Any]:
     return pa.ipc.open_stream(base64.b64decode(text)).read_all().columns if text else []
 
 
@@ -98,7 +98,7 @@ def _json_only(value: Any) -> bool:
     return all(map(_json_only, value)) if type(value) is list else type(value) in _NAMES
 
 
-def _encoded(values: Any) -> tuple[dict[str, Any], pa.Array]:
+def _encoded(values: Any) -> tuple[dict[str, Any], Any]:
     """Describe one column's values; the recipe must give the same dtype back."""
     try:
         recipe, array = _of_numpy(values) if isinstance(values, np.ndarray) else _of_extension(values)
@@ -110,7 +110,7 @@ def _encoded(values: Any) -> tuple[dict[str, Any], pa.Array]:
     return recipe, array
 
 
-def _of_numpy(values: Any) -> tuple[dict[str, Any], pa.Array]:
+def _of_numpy(values: Any) -> tuple[dict[str, Any], Any]:
     dtype = values.dtype
     if values.ndim != 1 or not dtype.isnative:
         raise Inexact(str(dtype))
@@ -125,14 +125,15 @@ def _of_numpy(values: Any) -> tuple[dict[str, Any], pa.Array]:
     raise Inexact(str(dtype))
 
 
-def _raw(kind: Any, values: Any, mask: Any = None) -> pa.Array:
+def _raw(kind: Any, values: Any, mask: Any = None) -> Any:
     """Take a column's memory as it is, without a copy where it is contiguous."""
-    data = pa.py_buffer(np.ascontiguousarray(values))
+    memory: Any = np.ascontiguousarray(values)
+    data = pa.py_buffer(memory)
     valid = None if mask is None else pa.array(~mask).buffers()[1]
     return pa.Array.from_buffers(kind, len(values), [valid, data])
 
 
-def _of_objects(values: Any) -> pa.Array:
+def _of_objects(values: Any) -> Any:
     items = values.tolist()
     kinds = frozenset(map(type, items))
     if kinds in _TEXT or not kinds:
@@ -142,7 +143,7 @@ def _of_objects(values: Any) -> pa.Array:
     raise Inexact("object")
 
 
-def _of_extension(values: Any) -> tuple[dict[str, Any], pa.Array]:
+def _of_extension(values: Any) -> tuple[dict[str, Any], Any]:
     kind, dtype = type(values).__name__, values.dtype
     if kind in {"DatetimeArray", "TimedeltaArray"}:
         return _of_times(values)
@@ -161,11 +162,11 @@ def _of_extension(values: Any) -> tuple[dict[str, Any], pa.Array]:
     raise Inexact(str(dtype))
 
 
-def _of_strings(values: Any) -> pa.Array:
+def _of_strings(values: Any) -> Any:
     return pa.array(values.to_numpy(object, na_value=None).tolist(), type=pa.large_string())
 
 
-def _of_times(values: Any) -> tuple[dict[str, Any], pa.Array]:
+def _of_times(values: Any) -> tuple[dict[str, Any], Any]:
     dtype, mask = values.dtype, values.isna()
     unit, tz = values.unit, getattr(dtype, "tz", None)
     if tz is not None and pd.DatetimeTZDtype(unit, str(tz)) != dtype:
@@ -176,7 +177,7 @@ def _of_times(values: Any) -> tuple[dict[str, Any], pa.Array]:
     return recipe, _raw(kind, values.asi8, mask if mask.any() else None)
 
 
-def _of_categories(values: Any) -> tuple[dict[str, Any], pa.Array]:
+def _of_categories(values: Any) -> tuple[dict[str, Any], Any]:
     categories = values.categories
     if type(categories).__name__ == "MultiIndex" or categories.name is not None:
         raise Inexact("categories")
@@ -187,21 +188,21 @@ def _of_categories(values: Any) -> tuple[dict[str, Any], pa.Array]:
     )
 
 
-def _dictionary(codes: Any, dictionary: pa.Array, *, ordered: bool = False) -> pa.Array:
+def _dictionary(codes: Any, dictionary: Any, *, ordered: bool = False) -> Any:
     if not len(codes):
         raise Inexact("a file without rows would lose the categories")
     indices = pa.array(codes, mask=codes < 0)
     return pa.DictionaryArray.from_arrays(indices, dictionary, ordered=ordered)
 
 
-def _whole(column: Any) -> pa.Array:
+def _whole(column: Any) -> Any:
     if not isinstance(column, pa.ChunkedArray):
         return column
-    array = column.combine_chunks()
+    array: Any = column.combine_chunks()
     return pa.concat_arrays(array.chunks) if isinstance(array, pa.ChunkedArray) else array
 
 
-def _encoded_index(index: pd.Index) -> tuple[dict[str, Any], list[pa.Array]]:
+def _encoded_index(index: Any) -> tuple[dict[str, Any], list[Any]]:
     names = list(index.names)
     if not _NAMES.issuperset(map(type, names)):
         raise Inexact("names")
@@ -214,27 +215,27 @@ def _encoded_index(index: pd.Index) -> tuple[dict[str, Any], list[pa.Array]]:
     return {"values": recipe, "names": names, "freq": freq and freq.freqstr}, [array]
 
 
-def _encoded_levels(index: pd.MultiIndex, names: list[Any]) -> tuple[dict[str, Any], list[pa.Array]]:
+def _encoded_levels(index: Any, names: list[Any]) -> tuple[dict[str, Any], list[Any]]:
     encoded = [_encoded(level._values) for level in index.levels]  # noqa: SLF001 - no copy
     codes = [np.asarray(code) for code in index.codes]
     arrays = [_dictionary(code, array) for code, (_, array) in zip(codes, encoded, strict=True)]
     return {"levels": [recipe for recipe, _ in encoded], "names": names}, arrays
 
 
-def _decoded_index(recipe: dict[str, Any], arrays: Sequence[Any], memory: memoryview | None) -> pd.Index:
+def _decoded_index(recipe: dict[str, Any], arrays: Sequence[Any], memory: memoryview | None) -> Any:
     names = recipe["names"]
     if "range" in recipe:
-        return pd.RangeIndex(*recipe["range"], name=names[0])
+        return pd.RangeIndex(range(*recipe["range"]), name=names[0])
     if "levels" in recipe:
         return _decoded_levels(recipe["levels"], arrays, names)
     values = _decoded(recipe["values"], arrays[0], memory)
     index = pd.Index(values, dtype=values.dtype, name=names[0], copy=False)
     if recipe["freq"]:
-        index.freq = recipe["freq"]  # type: ignore[attr-defined]  # only time indexes have one
+        index.freq = recipe["freq"]
     return index
 
 
-def _decoded_levels(recipes: list[dict[str, Any]], arrays: Sequence[Any], names: list[Any]) -> pd.MultiIndex:
+def _decoded_levels(recipes: list[dict[str, Any]], arrays: Sequence[Any], names: list[Any]) -> Any:
     wholes = [_whole(array) for array in arrays]
     values = [
         _decoded(recipe, pa.chunked_array([w.dictionary]), None)

@@ -52,7 +52,7 @@ def literal_type(python_type: Any) -> LiteralType:
     return LiteralType(union=(file, inline), metadata={"python_class_name": str(python_type)})
 
 
-def build_pickled(python_type: Any, codec_of: CodecOf) -> Codec:
+def build_pickled(python_type: Any, _codec_of: CodecOf) -> Codec:
     """Compile any type."""
     accept = _acceptor(python_type)
 
@@ -190,7 +190,7 @@ def _checkable(cls: type) -> bool:
 def _reborn(cls: type, value: Any) -> Any:
     """Give an object of an older definition the current class; only where its state is a plain dict."""
     try:
-        new = object.__new__(cls)
+        new: Any = object.__new__(cls)
         new.__dict__.update(value.__dict__)
     except (TypeError, AttributeError) as error:
         raise misfit(f"{name_of(cls)} as it is defined now", value) from error
@@ -269,8 +269,8 @@ def _verify(signature: memoryview, body: memoryview, what: str) -> None:
         ) from error
     if not genuine:
         raise TypeTransformerFailedError(
-            f"this {what} is a pickle that was not written by this store; unpickling it could run foreign code. "
-            "If you trust its author, read it within flyte_jupyter.types.trusting()"
+            f"this {what} is a pickle that was not written by this store; unpickling it could run foreign "
+            "code. If you trust its author, read it within flyte_jupyter.types.trusting()"
         )
 
 
@@ -328,7 +328,7 @@ def _load_plain(data: bytes) -> Any:
         raise TypeTransformerFailedError(f"damaged pickle: {type(error).__name__}: {error}") from error
     if found:
         raise TypeTransformerFailedError(
-            "this pickle holds more than plain data and nobody vouches for it; unpickling it could run foreign "
-            "code. If you trust its author, read it within flyte_jupyter.types.trusting()"
+            "this pickle holds more than plain data and nobody vouches for it; unpickling it could run "
+            "foreign code. If you trust its author, read it within flyte_jupyter.types.trusting()"
         )
     return _load(data)

@@ -48,7 +48,8 @@ class PlainOf(Protocol):
     dialect: Dialect
     codec_of: CodecOf
 
-    def __call__(self, python_type: Any) -> Plain: ...
+    def __call__(self, python_type: Any) -> Plain:
+        """Compile ``python_type``."""
 
 
 PlainBuilder: TypeAlias = Callable[[Any, PlainOf], Plain]

@@ -112,8 +112,10 @@ def plain_dict(python_type: Any, plain_of: PlainOf) -> Plain:
         entries = [(key_dump(k), _at(k, value.dump, v)) for k, v in values.items()]
         return [list(entry) for entry in entries] if pairs else _unique(entries)
 
+    wanted: Any = list if pairs else dict
+
     def load(data: Any) -> Any:
-        if type(data) is not (list if pairs else dict):
+        if type(data) is not wanted:
             raise misfit(python_type, data)
         if plain_key and same and same.issuperset(map(type, data.values())) and _texts(data):
             return dict(data)
@@ -284,7 +286,7 @@ def plain_any(python_type: Any, plain_of: PlainOf) -> Plain:
         load=load,
         exact=lambda value: isinstance(value, kind),
         kinds=frozenset({kind, dict}) if kind is not object else ALL,
-        schema={"type": {list: "array", dict: "object"}[kind]} if kind is not object else {},
+        schema={"type": "array" if kind is list else "object"} if kind is not object else {},
     )
 
 

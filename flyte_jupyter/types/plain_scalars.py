@@ -45,12 +45,12 @@ _INLINE = {
 }
 
 
-def _inline(python_type: Any, plain_of: PlainOf) -> Plain:
+def _inline(python_type: Any, _plain_of: PlainOf) -> Plain:
     accept, schema = _INLINE[python_type]
     return inline(python_type, accept, dict(schema))
 
 
-def _bytes(python_type: Any, plain_of: PlainOf) -> Plain:
+def _bytes(_python_type: Any, plain_of: PlainOf) -> Plain:
     if plain_of.dialect is Dialect.DATACLASS:
         return inline(bytes, _to_bytes, {"type": "string", "format": "base64"})
 
@@ -77,7 +77,7 @@ def _instant_text(value: datetime) -> str:
     return value.isoformat()
 
 
-def _datetime(python_type: Any, plain_of: PlainOf) -> Plain:
+def _datetime(_python_type: Any, plain_of: PlainOf) -> Plain:
     schema = {"type": "string", "format": "date-time"}
     if plain_of.dialect is Dialect.DATACLASS:
         return texted(datetime, _instant_text, datetime.fromisoformat, schema)
@@ -86,7 +86,7 @@ def _datetime(python_type: Any, plain_of: PlainOf) -> Plain:
     )
 
 
-def _date(python_type: Any, plain_of: PlainOf) -> Plain:
+def _date(_python_type: Any, _plain_of: PlainOf) -> Plain:
     return texted(
         date,
         lambda value: to_date(value).isoformat(),
@@ -95,11 +95,11 @@ def _date(python_type: Any, plain_of: PlainOf) -> Plain:
     )
 
 
-def _time(python_type: Any, plain_of: PlainOf) -> Plain:
+def _time(_python_type: Any, _plain_of: PlainOf) -> Plain:
     return texted(time, time.isoformat, time.fromisoformat, {"type": "string", "format": "time"})
 
 
-def _timedelta(python_type: Any, plain_of: PlainOf) -> Plain:
+def _timedelta(_python_type: Any, plain_of: PlainOf) -> Plain:
     if plain_of.dialect is Dialect.MODEL:
         return texted(timedelta, _duration_text, _duration, {"type": "string", "format": "duration"})
     return Plain(
@@ -154,15 +154,15 @@ def _duration(text: str) -> timedelta:
     return -value if sign == "-" else value
 
 
-def _decimal(python_type: Any, plain_of: PlainOf) -> Plain:
+def _decimal(_python_type: Any, _plain_of: PlainOf) -> Plain:
     return texted(Decimal, str, Decimal, {"type": "string", "format": "decimal"})
 
 
-def _uuid(python_type: Any, plain_of: PlainOf) -> Plain:
+def _uuid(_python_type: Any, _plain_of: PlainOf) -> Plain:
     return texted(UUID, str, UUID, {"type": "string", "format": "uuid"})
 
 
-def _path(python_type: Any, plain_of: PlainOf) -> Plain:
+def _path(python_type: Any, _plain_of: PlainOf) -> Plain:
     plain = texted(python_type, str, python_type, {"type": "string", "format": "path"})
     plain.exact = lambda value: isinstance(value, python_type)
     return plain

@@ -7,6 +7,7 @@ from typing import Any, get_args, get_origin
 
 from flyte_jupyter.loading import load
 from flyte_jupyter.types.codec import CodecOf
+from flyte_jupyter.types.dispatch import is_model
 from flyte_jupyter.types.leaves import plain_leaf
 from flyte_jupyter.types.named import is_named_tuple, plain_named_tuple, plain_typed_dict
 from flyte_jupyter.types.plain import ALL, NONE, Dialect, Plain, PlainBuilder
@@ -39,6 +40,7 @@ class Compiler:
         self._known: dict[Any, Plain] = {}
 
     def __call__(self, python_type: Any) -> Plain:
+        """Compile a type, once."""
         bare_type, metadata = spelled(python_type)
         if any(hasattr(item, "to_python_value") for item in metadata):
             return plain_leaf(python_type, self)
@@ -53,13 +55,17 @@ class Compiler:
 
 def _later(real: list[Plain]) -> Plain:
     """Stand in for a type that is being compiled: forwards to the real one once that exists."""
-    return Plain(
-        dump=lambda value: real[0].dump(value),
-        load=lambda data: real[0].load(data),
-        exact=lambda value: real[0].exact(value),
-        kinds=ALL,
-        schema={"type": "object"},
-    )
+
+    def dump(value: Any) -> Any:
+        return real[0].dump(value)
+
+    def load(data: Any) -> Any:
+        return real[0].load(data)
+
+    def exact(value: Any) -> bool:
+        return real[0].exact(value)
+
+    return Plain(dump=dump, load=load, exact=exact, kinds=ALL, schema={"type": "object"})
 
 
 def _builder(python_type: Any) -> PlainBuilder:
@@ -98,8 +104,15 @@ def _of_class(python_type: Any) -> PlainBuilder | None:
         return plain_named_tuple
     if typing.is_typeddict(cls):
         return plain_typed_dict
+    return _of_known(cls) or (plain_dataclass if dataclasses.is_dataclass(cls) else None)
+
+
+def _of_known(cls: type) -> PlainBuilder | None:
+    """Load the builder of what this package or pydantic defines."""
+    path = None
     if hasattr(cls, "__flyte_plain__"):
-        return load("flyte_jupyter.types.files:plain_file")  # type: ignore[no-any-return]
-    if hasattr(cls, "__pydantic_fields__") and hasattr(cls, "model_validate"):
-        return load("flyte_jupyter.types.pydantic_models:plain_model")  # type: ignore[no-any-return]
-    return plain_dataclass if dataclasses.is_dataclass(cls) else None
+        path = "files:plain_file"
+    elif is_model(cls):
+        path = "pydantic_models:plain_model"
+    builder: PlainBuilder | None = load(f"flyte_jupyter.types.{path}") if path else None
+    return builder

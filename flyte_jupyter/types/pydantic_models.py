@@ -12,7 +12,7 @@ from flyte_jupyter.errors import TypeTransformerFailedError
 from flyte_jupyter.types.codec import Codec, CodecOf, Schema, misfit, name_of, namesakes
 from flyte_jupyter.types.holding import NeedsStoreError
 from flyte_jupyter.types.leaves import KEPT, plain_leaf
-from flyte_jupyter.types.plain import SCALAR, Dialect, Plain, PlainOf
+from flyte_jupyter.types.plain import SCALAR, Plain, PlainOf
 from flyte_jupyter.types.structures import MODEL, builder_of
 
 _KEPT_AS_IS = SCALAR - {bytes}
@@ -110,7 +110,7 @@ def _data(value: Any, leaves: _Leaves) -> Any:
     """Write a model as data; what pydantic cannot write as JSON is written by the engine."""
     try:
         python = value.model_dump(mode="python", warnings=False)
-        return _merged(_raw(value, python), _json(value), leaves)
+        return _merged(python, _json(value), leaves)
     except (NeedsStoreError, TypeTransformerFailedError):
         raise
     except Exception as error:
@@ -127,10 +127,6 @@ def _json(value: pydantic.BaseModel) -> Any:
 
 
 _NOTHING = object()
-
-
-def _raw(value: pydantic.BaseModel, dumped: Any) -> Any:
-    return dumped if isinstance(dumped, dict) else dumped
 
 
 def _merged(python: Any, data: Any, leaves: _Leaves) -> Any:

@@ -136,7 +136,7 @@ def _checked(verb: str, number: int, source: str, inline: type | None) -> str:
 
 def _simply_made(cls: type) -> bool:
     """Whether the constructor is the generated one and does nothing but set the fields."""
-    code = getattr(cls.__init__, "__code__", None)
+    code = getattr(vars(cls).get("__init__"), "__code__", None)
     if code is None or code.co_filename != "<string>" or hasattr(cls, "__post_init__"):
         return False
     arguments = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]

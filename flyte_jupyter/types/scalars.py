@@ -74,7 +74,8 @@ def to_datetime(value: Any) -> datetime:
         raise misfit("datetime", value)
     if type(value) is not datetime:
         value = _plain_datetime(value)
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    instant: datetime = value
+    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
 
 
 def to_date(value: Any) -> date:
@@ -88,7 +89,7 @@ def to_timedelta(value: Any) -> timedelta:
     """Accept a duration."""
     if not isinstance(value, timedelta):
         raise misfit("timedelta", value)
-    if type(value) is not timedelta and getattr(value, "nanoseconds", 0):
+    if type(value) is not timedelta and getattr(value, "nanoseconds", None):
         raise misfit("timedelta of whole microseconds", value)
     return timedelta(value.days, value.seconds, value.microseconds)
 
@@ -164,7 +165,7 @@ _READ: Mapping[type, Callable[[Value], Any]] = {
 }
 
 
-def build_scalar(python_type: Any, codec_of: CodecOf) -> Codec:
+def build_scalar(python_type: Any, _codec_of: CodecOf) -> Codec:
     """Compile one of the simple types."""
     return Codec(
         name=python_type.__name__,
@@ -176,7 +177,7 @@ def build_scalar(python_type: Any, codec_of: CodecOf) -> Codec:
     )
 
 
-def build_none(python_type: Any, codec_of: CodecOf) -> Codec:
+def build_none(python_type: Any, _codec_of: CodecOf) -> Codec:
     """Compile the type of None."""
     return Codec(
         name="none",

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from flyte_jupyter.blobs import BlobStore
 from flyte_jupyter.errors import TypeTransformerFailedError
@@ -37,7 +38,7 @@ def _settled(live: Live, blobs: BlobStore) -> Literal:
     return value if type(value) is Literal else Literal(value, hash=content)
 
 
-def changed(value: Value, change: Callable[[Live], Value]) -> Value:
+def changed(value: Any, change: Callable[[Live], Value]) -> Any:
     """Rebuild a value with each live one replaced; returns the value itself where none is."""
     kind = type(value)
     if kind is Live:
@@ -50,8 +51,8 @@ def changed(value: Value, change: Callable[[Live], Value]) -> Value:
         )
         return items if any(a is not b for a, b in zip(items, value, strict=True)) else value
     if kind is Map:
-        items = {key: changed(item, change) for key, item in value.items()}
-        return Map(items) if any(items[key] is not value[key] for key in value) else value
+        entries = {key: changed(item, change) for key, item in value.items()}
+        return Map(entries) if any(entries[key] is not value[key] for key in value) else value
     if kind is Variant or kind is Literal:
         inner = changed(value.value, change)
         return value if inner is value.value else _rewrapped(value, inner)
@@ -61,7 +62,7 @@ def changed(value: Value, change: Callable[[Live], Value]) -> Value:
 _FLAT = frozenset({int, float, str, bool, type(None)})
 
 
-def _rewrapped(outer: Variant | Literal, inner: Value) -> Value:
+def _rewrapped(outer: Variant | Literal, inner: Any) -> Any:
     if type(outer) is Literal and type(inner) is Literal:
         return replace(inner, hash=outer.hash or inner.hash, metadata={**outer.metadata, **inner.metadata})
     return replace(outer, value=inner)

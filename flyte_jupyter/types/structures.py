@@ -107,12 +107,12 @@ def _reader(python_type: Any, plain: Plain) -> Callable[[Value], Any]:
 
     def read(value: Value) -> Any:
         if type(value) is Live:
-            return _taken(python_type, plain, value)
+            return _taken(plain, value)
         try:
             return load(unpacked(value, python_type))
         except TypeTransformerFailedError:
             if type(inner := bare(value)) is Live:
-                return _taken(python_type, plain, inner)
+                return _taken(plain, inner)
             raise
         except RecursionError as error:
             raise _endless(python_type) from error
@@ -120,7 +120,7 @@ def _reader(python_type: Any, plain: Plain) -> Callable[[Value], Any]:
     return read
 
 
-def _taken(python_type: Any, plain: Plain, live: Live) -> Any:
+def _taken(plain: Plain, live: Live) -> Any:
     """Hand a live structure over; one of an older class is converted without writing its heavy parts."""
     if plain.exact(live.value):
         return live.value
@@ -128,7 +128,7 @@ def _taken(python_type: Any, plain: Plain, live: Live) -> Any:
         return plain.load(plain.dump(live.value))
 
 
-def _left_here(codec: Codec, value: Any) -> dict[str, Any]:
+def _left_here(_codec: Codec, value: Any) -> dict[str, Any]:
     return {KEPT: Here(value)}
 
 

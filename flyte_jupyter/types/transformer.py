@@ -54,7 +54,7 @@ class TypeTransformer(Generic[T]):
         if isinstance(t, type) and not isinstance(v, t):
             raise misfit(t, v)
 
-    def to_html(self, python_val: T, expected_python_type: type[T]) -> str | None:
+    def to_html(self, _python_val: T, _expected_python_type: type[T]) -> str | None:
         """Show a value as HTML; None to leave it to the engine."""
         return None
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date, datetime, timedelta
 from typing import Any, get_args
 
 from flyte_jupyter.errors import TypeTransformerFailedError
@@ -14,8 +15,11 @@ def build_union(python_type: Any, codec_of: CodecOf) -> Codec:
     variants = tuple(codec_of(part) for part in get_args(python_type))
     types = tuple(replace(variant.type, tag=variant.name) for variant in variants)
     choices = tuple(zip(variants, types, strict=True))
+    known = {codec.python_type: (codec.write, kind) for codec, kind in reversed(choices) if _by_class(codec)}
 
     def write(value: Any) -> Value:
+        if (quick := known.get(type(value))) is not None:
+            return Variant(quick[0](value), quick[1])
         for codec, literal_type in choices:
             if codec.exact(value):
                 return Variant(codec.write(value), literal_type)
@@ -31,6 +35,14 @@ def build_union(python_type: Any, codec_of: CodecOf) -> Codec:
     )
 
 
+def _by_class(codec: Codec) -> bool:
+    """Whether a value's class alone tells that it is exactly of this variant."""
+    return codec.python_type in _CLASSES if isinstance(codec.python_type, type) else False
+
+
+_CLASSES = frozenset({int, float, str, bool, type(None), bytes, datetime, date, timedelta})
+
+
 def _first(choices: tuple[tuple[Codec, LiteralType], ...], value: Any, python_type: Any) -> Value:
     for codec, literal_type in choices:
         try:
@@ -44,8 +56,7 @@ def _reader(choices: tuple[tuple[Codec, LiteralType], ...], python_type: Any) ->
     known = {id(literal_type): codec.read for codec, literal_type in choices}
 
     def read(value: Value) -> Any:
-        value = bare(value)
-        if type(value) is not Variant:
+        if type(value) is not Variant and type(value := bare(value)) is not Variant:
             return _any(choices, value, python_type)
         quick = known.get(id(value.type))
         if quick is not None:

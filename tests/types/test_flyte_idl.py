@@ -5,7 +5,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import Enum
-from typing import NamedTuple, NotRequired, Optional, TypedDict
+from typing import NamedTuple, NotRequired, TypedDict
 
 import pytest
 from pydantic import BaseModel
@@ -72,8 +72,8 @@ GOLDEN = [
         "0a1f1a1d0a1281a1619501c0c3cb4004000000000000a17a" + MSGPACK,
     ),
     ({1: "a"}, dict[int, str], "md5:c5f92f41dfac6d95dc18911e4c51e1d6", "0a111a0f0a048101a161" + MSGPACK),
-    (5, Optional[int], OPTIONAL, "0a154a130a060a040a020805120908015a050a03696e74"),
-    (None, Optional[int], OPTIONAL, "0a144a120a040a022a00120a08005a060a046e6f6e65"),
+    (5, int | None, OPTIONAL, "0a154a130a060a040a020805120908015a050a03696e74"),
+    (None, int | None, OPTIONAL, "0a144a120a040a022a00120a08005a060a046e6f6e65"),
     (
         "q",
         int | str,
@@ -141,9 +141,7 @@ def test_inputs_interface_and_hashes_are_the_protocols():
 
     assert flyte_idl.encoded(inputs).hex() == "0a0b0a017812060a040a0208010a0b0a017912060a040a020802"
     assert flyte_idl.of_named(inputs) == literals
-    assert (
-        interface.hex() == "0a160a090a017812040a0208010a090a017912040a020801120c0a0a0a026f3012040a020801"
-    )
+    assert interface.hex() == "0a160a090a017812040a0208010a090a017912040a020801120c0a0a0a026f3012040a020801"
     assert (
         base64.b64encode(hashlib.sha256(interface).digest()).decode()
         == "nUJSHBxke1s5kbWUQmGPGu0lrVywJipUZNmvhe21GQw="
