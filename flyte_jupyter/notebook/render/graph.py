@@ -1,14 +1,15 @@
 """The graph of a run as a drawing: which action called which, and what came after what."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from flyte_jupyter.notebook.render.clusters import Cluster, clusters, sequence, trimmed
 from flyte_jupyter.notebook.render.html import Html, escape, picture
-from flyte_jupyter.notebook.render.layout import Box, Drawing, Edge, Placed, Point, Route, arrange, turned
+from flyte_jupyter.notebook.render.layout import Box, Drawing, Edge, Placed, Point, Route, arrange
 from flyte_jupyter.notebook.render.phases import LOOKS, Look, ordered, told
 from flyte_jupyter.notebook.render.text import columns, duration, plural, shorten
+from flyte_jupyter.notebook.render.wrap import wrapped
 from flyte_jupyter.runs.state import Phase, RunState
 
 WIDE, HIGH = 1080.0, 680.0
@@ -27,7 +28,8 @@ ALT = 1_500
 _STYLE = (
     "text{font:600 12px system-ui,-apple-system,'Segoe UI',Roboto,sans-serif;fill:#1f2328}"
     ".d{font-weight:400;font-size:11px;fill:#4b5563}.b{fill:#f0f2f5;stroke:#c3c8d0}"
-    ".e{fill:none;stroke:#8b919c;stroke-width:1.4}.t{stroke-dasharray:3 4}.h{fill:#8b919c}"
+    ".e{fill:none;stroke:#8b919c;stroke-width:1.4;stroke-linejoin:round}"
+    ".t{stroke-dasharray:3 4}.h{fill:#8b919c}"
     "@media(prefers-color-scheme:dark){text{fill:#eceef1}.d{fill:#b6bcc6}.b{fill:#2a2f37;stroke:#4a515c}}"
 )
 _ARROW = (
@@ -61,13 +63,11 @@ class Graph:
     Args:
         nodes: the clusters, in the order of ``drawing.boxes``.
         then: the edges that only tell an order; all others are calls.
-        down: layers are rows.
         drawing: where everything is.
     """
 
     nodes: tuple[Cluster, ...]
     then: frozenset[Edge]
-    down: bool
     drawing: Drawing
 
 
@@ -87,13 +87,24 @@ def _drawn(nodes: Sequence[Cluster]) -> Graph:
     calls = [(n.parent, n.key) for n in nodes if n.parent is not None]
     first = [edge for edge in calls if edge[1] not in follows]
     boxes = [_box(node) for node in nodes]
-    across = arrange(boxes, first + after)
-    if _fits(across):
-        return Graph(nodes=tuple(nodes), then=frozenset(after), down=False, drawing=across)
-    down = turned(boxes, first + after)
-    if _fits(down):
-        return Graph(nodes=tuple(nodes), then=frozenset(after), down=True, drawing=down)
-    return Graph(nodes=tuple(nodes), then=frozenset(), down=False, drawing=arrange(boxes, calls))
+    across = arrange(boxes, first + after, hidden=_finished(nodes, after))
+    for drawing in (across, wrapped(across, WIDE)):
+        if _fits(drawing):
+            return Graph(nodes=tuple(nodes), then=frozenset(after), drawing=drawing)
+    return Graph(nodes=tuple(nodes), then=frozenset(), drawing=arrange(boxes, calls))
+
+
+def _finished(nodes: Sequence[Cluster], after: Sequence[Edge]) -> Iterator[Edge]:
+    """Put what came after an action behind all that this action called."""
+    parents = {node.key: node.parent for node in nodes}
+    later: dict[str, list[str]] = {}
+    for start, end in after:
+        later.setdefault(start, []).append(end)
+    for node in nodes:
+        above = node.parent
+        while above is not None:
+            yield from ((node.key, end) for end in later.get(above, ()))
+            above = parents[above]
 
 
 def _fits(drawing: Drawing) -> bool:
@@ -123,14 +134,14 @@ def svg(found: Graph) -> str:
     drawing = found.drawing
     width, height = drawing.width + 8, drawing.height + 8
     head = f'width="{width:.0f}" height="{height:.0f}" viewBox="-4 -4 {width:.1f} {height:.1f}"'
-    edges = (_edge(route, route.edge in found.then, found.down) for route in drawing.routes)
+    edges = (_edge(route, route.edge in found.then) for route in drawing.routes)
     nodes = (_node(node, box) for node, box in zip(found.nodes, drawing.boxes, strict=True))
     body = "".join((*edges, *nodes))
     return f'<svg xmlns="http://www.w3.org/2000/svg" {head}><style>{_STYLE}</style>{_ARROW}{body}</svg>'
 
 
 def _box(node: Cluster) -> Box:
-    text = max(columns(shorten(node.title, LABEL)) * 7.3, columns(_detail(node)) * 5.9)
+    text = max(columns(shorten(node.title, LABEL)) * 7.6, columns(_detail(node)) * 6)
     return Box(key=node.key, width=float(min(250, max(84, round(text + 44)))), height=NODE)
 
 
@@ -178,19 +189,16 @@ def _shares(node: Cluster, box: Placed) -> str:
     return "".join(parts)
 
 
-def _edge(route: Route, then: bool, down: bool) -> str:
+def _edge(route: Route, then: bool) -> str:
     kind = "e t" if then else "e"
-    return f'<path class="{kind}" d="{_curve(route.points, down)}" marker-end="url(#a)"/>'
+    return f'<path class="{kind}" d="{_curve(route.points)}" marker-end="url(#a)"/>'
 
 
-def _curve(points: Sequence[Point], down: bool) -> str:
+def _curve(points: Sequence[Point]) -> str:
     parts = [f"M{_at(points[0])}"]
     for (x, y), (to_x, to_y) in pairwise(points):
-        if (to_x if down else to_y) == (x if down else y):
+        if x == to_x or y == to_y:
             parts.append(f"L{_at((to_x, to_y))}")
-        elif down:
-            middle = (y + to_y) / 2
-            parts.append(f"C{_at((x, middle))} {_at((to_x, middle))} {_at((to_x, to_y))}")
         else:
             middle = (x + to_x) / 2
             parts.append(f"C{_at((middle, y))} {_at((middle, to_y))} {_at((to_x, to_y))}")

@@ -57,19 +57,25 @@ class Drawing:
 
 
 def arrange(
-    boxes: Sequence[Box], edges: Iterable[Edge], *, between: float = 30, beside: float = 14
+    boxes: Sequence[Box],
+    edges: Iterable[Edge],
+    *,
+    hidden: Iterable[Edge] = (),
+    between: float = 30,
+    beside: float = 14,
 ) -> Drawing:
     """Place boxes in columns, from left to right.
 
     Args:
         boxes: what to place; earlier ones come first where nothing else decides.
         edges: pairs of keys; unknown keys, doubles and loops are left out, cycles are opened.
+        hidden: edges that are not drawn, but put one box in a later layer than another.
         between: the distance between layers.
         beside: the least distance between boxes of a layer.
     """
     sizes = {box.key: box for box in boxes}
-    known = [e for e in dict.fromkeys(edges) if e[0] in sizes and e[1] in sizes and e[0] != e[1]]
-    level = ranks(list(sizes), known)
+    known = _known(edges, sizes)
+    level = ranks(list(sizes), _known([*known, *hidden], sizes))
     chains = {edge: _chain(edge, level) for edge in known}
     columns = _columns(sizes, level, chains)
     links = [link for chain in chains.values() for link in pairwise(chain)]
@@ -79,21 +85,8 @@ def arrange(
     return _draw(sizes, columns, middles, chains, between)
 
 
-def turned(
-    boxes: Sequence[Box], edges: Iterable[Edge], *, between: float = 30, beside: float = 16
-) -> Drawing:
-    """Place boxes in rows, from top to bottom; otherwise like ``arrange``."""
-    flipped = [Box(key=b.key, width=b.height, height=b.width) for b in boxes]
-    drawing = arrange(flipped, edges, between=between, beside=beside)
-    return Drawing(
-        width=drawing.height,
-        height=drawing.width,
-        boxes=tuple(
-            Placed(key=b.key, x=b.y, y=b.x, width=b.height, height=b.width, layer=b.layer)
-            for b in drawing.boxes
-        ),
-        routes=tuple(Route(edge=r.edge, points=tuple((y, x) for x, y in r.points)) for r in drawing.routes),
-    )
+def _known(edges: Iterable[Edge], sizes: Mapping[str, Box]) -> list[Edge]:
+    return [e for e in dict.fromkeys(edges) if e[0] in sizes and e[1] in sizes and e[0] != e[1]]
 
 
 def _chain(edge: Edge, level: Mapping[str, int]) -> tuple[str, ...]:
@@ -179,16 +172,16 @@ def _draw(
         for box in (sizes[k] for k in column if k in sizes):
             y = round(middles[box.key] - box.height / 2 - top, 1)
             places[box.key] = Placed(
-                key=box.key, x=round(left, 1), y=y, width=box.width, height=box.height, layer=layer
+                key=box.key, x=left, y=y, width=box.width, height=box.height, layer=layer
             )
-        left += width + between
+        left = round(left + width + between, 1)
     heights = {key: round(middle - top, 1) for key, middle in middles.items()}
     routes = tuple(
         Route(edge=e, points=_points(chain, places, spans, heights)) for e, chain in chains.items()
     )
     return Drawing(
         width=max(0.0, left - between),
-        height=max((p.y + p.height for p in places.values()), default=0.0),
+        height=max([*(p.y + p.height for p in places.values()), *heights.values()], default=0.0),
         boxes=tuple(places[key] for key in sizes),
         routes=routes,
     )

@@ -1,5 +1,6 @@
 """A run as text: one line that says how it is, and its tree for a terminal."""
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 
 from flyte_jupyter.notebook.render.clusters import Cluster, clusters, trimmed
@@ -40,8 +41,14 @@ def facts(state: RunState) -> str:
     return f"{plural(total, 'action')}: {told(found)}{again}"
 
 
-def summary(state: RunState, *, now: float) -> str:
-    """Tell a run in a terminal: a headline, what went wrong, and the tree with alike actions folded."""
+def summary(state: RunState, *, now: float | None = None) -> str:
+    """Tell a run in a terminal: a headline, what went wrong, and the tree with alike actions folded.
+
+    Args:
+        state: the run, ended or not.
+        now: what time it is, in seconds since 1970-01-01 UTC, for what has not ended.
+    """
+    now = time.time() if now is None else now
     seen = look(state.root)
     verb = "in" if state.ended is not None else "for"
     head = f"{seen.symbol} {title(state)} {seen.word} {verb} {duration(took(state, now))}"

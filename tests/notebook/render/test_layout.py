@@ -5,8 +5,9 @@ from itertools import combinations, pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flyte_jupyter.notebook.render.layout import Box, Drawing, arrange, turned
+from flyte_jupyter.notebook.render.layout import Box, Drawing, arrange
 from flyte_jupyter.notebook.render.order import crossings, least_crossings
+from flyte_jupyter.notebook.render.wrap import wrapped
 
 
 @st.composite
@@ -31,12 +32,13 @@ def _overlap(one, other):
     return not apart
 
 
-@given(graphs())
+@given(graphs(), st.floats(50, 2_000))
 @settings(max_examples=150, deadline=None)
-def test_no_two_boxes_overlap_and_all_are_inside(graph):
+def test_no_two_boxes_overlap_and_all_are_inside(graph, wide):
     boxes, edges = graph
+    plain = arrange(boxes, edges)
 
-    for drawing in (arrange(boxes, edges), turned(boxes, edges)):
+    for drawing in (plain, wrapped(plain, wide)):
         assert [b.key for b in drawing.boxes] == [b.key for b in boxes]
         assert not [pair for pair in combinations(drawing.boxes, 2) if _overlap(*pair)]
         for box in drawing.boxes:
@@ -44,6 +46,9 @@ def test_no_two_boxes_overlap_and_all_are_inside(graph):
             assert box.y >= 0
             assert box.x + box.width <= drawing.width + 0.2
             assert box.y + box.height <= drawing.height + 0.2
+        for x, y in (point for route in drawing.routes for point in route.points):
+            assert -0.2 <= x <= drawing.width + 0.2
+            assert -0.2 <= y <= drawing.height + 0.2
 
 
 @given(graphs())
@@ -107,8 +112,37 @@ def test_a_parent_is_in_the_middle_of_its_children():
     assert places["p"] == places["b"]
 
 
+def test_hidden_edges_order_layers_and_are_not_drawn():
+    drawing = arrange(_boxes("a", "b", "c"), [("a", "b")], hidden=[("b", "c")])
+
+    assert [b.layer for b in drawing.boxes] == [0, 1, 2]
+    assert [r.edge for r in drawing.routes] == [("a", "b")]
+
+
+def test_a_wide_chain_is_broken_into_rows():
+    drawing = wrapped(_chain(7), 430)
+    places = [(b.x, b.y) for b in drawing.boxes]
+
+    assert drawing.width <= 430
+    assert [x for x, _ in places] == [14, 144, 274, 14, 144, 274, 14]
+    assert [y for _, y in places] == [0, 0, 0, 58, 58, 58, 116]
+
+
+def test_a_line_to_the_next_row_runs_between_the_rows():
+    drawing = wrapped(_chain(4), 430)
+    turn = drawing.routes[2].points
+
+    assert all(x == to_x or y == to_y for (x, y), (to_x, to_y) in pairwise(turn))
+    assert {y for _, y in turn} == {15, 44, 73}
+
+
+def test_a_layer_wider_than_the_page_is_a_row_of_its_own():
+    assert len({b.y for b in wrapped(_chain(3), 10).boxes}) == 3
+
+
 def test_nothing_to_draw_is_an_empty_drawing():
     assert arrange([], []) == Drawing(width=0.0, height=0.0, boxes=(), routes=())
+    assert wrapped(arrange([], []), 100).boxes == ()
 
 
 def _boxes(*keys):
