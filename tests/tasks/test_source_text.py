@@ -285,6 +285,12 @@ def test_values_that_cannot_be_written_are_named():
     assert space["work"]() == 1
 
 
+def test_imports_are_from_where_people_import():
+    book = notebook("from sklearn.linear_model import LinearRegression as L\ndef work(): return L()")
+
+    assert "from sklearn.linear_model import LinearRegression as L" in slice_of(book["work"]).text()
+
+
 def test_a_task_s_decorator_is_not_written():
     class Env:
         __module__ = "flyte_jupyter.tasks.environment"

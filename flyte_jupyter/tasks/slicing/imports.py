@@ -1,6 +1,7 @@
 """Import statements for what is not written out: packages, the standard library, other modules."""
 
 import sys
+from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
@@ -43,9 +44,11 @@ def of_object(value: Any, name: str, home: str | None) -> str | None:
     return None
 
 
-def _candidates(value: Any) -> list[str]:
+def _candidates(value: Any) -> Iterator[str]:
+    """Name modules that may have a value: those around its own from the outermost on, then all public ones."""
     own = getattr(value, "__module__", None) or type(value).__module__
-    loaded = [n for n, m in list(sys.modules.items()) if isinstance(m, ModuleType)]
-    public = sorted((n for n in loaded if not n.startswith("_")), key=lambda n: (n.count("."), n))
-    parents = [own.rpartition(".")[0]] if isinstance(own, str) else []
-    return [n for n in (own, *parents, *public) if isinstance(n, str) and n in loaded]
+    names = own.split(".") if isinstance(own, str) else []
+    loaded = {name for name, module in list(sys.modules.items()) if isinstance(module, ModuleType)}
+    around = (".".join(names[: at + 1]) for at in range(len(names)))
+    yield from (name for name in around if name in loaded)
+    yield from sorted((n for n in loaded if not n.startswith("_")), key=lambda n: (n.count("."), n))

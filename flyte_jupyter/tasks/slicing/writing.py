@@ -50,10 +50,13 @@ class Writing:
         """See that a name is bound to a value."""
         if name in self._done:
             return
+        before = (dict(self.imports), list(self.blocks), dict(self._done))
         self._done[name] = value
         try:
             self._bind(name, value)
         except UnwritableError as error:
+            self.imports, self.blocks, self._done = before  # nothing stays of an attempt
+            self._done[name] = value
             self.outside[name] = str(error)
 
     def named(self, value: object) -> str | None:
