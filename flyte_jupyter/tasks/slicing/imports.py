@@ -45,7 +45,7 @@ def of_object(value: Any, name: str, home: str | None) -> str | None:
 
 
 def _candidates(value: Any) -> Iterator[str]:
-    """Name modules that may have a value: those around its own from the outermost on, then the public ones."""
+    """Name modules that may have a value: those around its own, the outermost first, then public ones."""
     own = getattr(value, "__module__", None) or type(value).__module__
     names = own.split(".") if isinstance(own, str) else []
     loaded = {name for name, module in list(sys.modules.items()) if isinstance(module, ModuleType)}
