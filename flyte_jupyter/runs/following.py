@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Event as Flag
 from time import monotonic
 from typing import Protocol
@@ -67,7 +67,7 @@ def woken(listen: Listen) -> Iterator[asyncio.Event]:
     loop, flag = asyncio.get_running_loop(), asyncio.Event()
 
     def tell() -> None:
-        if not loop.is_closed():
+        with suppress(RuntimeError):  # the loop is closed
             loop.call_soon_threadsafe(flag.set)
 
     end = listen(tell)

@@ -17,6 +17,7 @@ from flyte_jupyter.blobs.store import BlobStore
 
 _YOUNG = 3600.0  # seconds
 _SLICE = 50  # runs or results that one transaction removes
+_PAGES = 2000  # that one transaction gives back
 _HEX = re.compile(rb"[0-9a-f]{32,}")
 _REFERENCE = re.compile(rb"blob://([0-9a-f]{32})")
 _DIGEST = 32
@@ -215,7 +216,8 @@ def _give_back(store: Sweepable) -> None:
     """Return free pages to the disk."""
     connection = store.connect()
     try:
-        connection.execute("PRAGMA incremental_vacuum").fetchall()
+        while connection.execute("PRAGMA freelist_count").fetchone()[0]:
+            connection.executescript(f"PRAGMA incremental_vacuum({_PAGES})")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     finally:
         connection.close()

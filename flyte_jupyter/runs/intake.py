@@ -1,10 +1,13 @@
 """Where events, results and log lines come in: cheap, from any thread, safe from a kill at once."""
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
-from threading import Lock
+from threading import RLock
 from time import time
 from typing import Any
 
@@ -13,6 +16,8 @@ import msgpack  # type: ignore[import-untyped]
 from flyte_jupyter.runs.events import Event
 from flyte_jupyter.runs.journal import EVENT, RESULT, Journal
 from flyte_jupyter.runs.packed import packer
+
+_FROM, _TEXT = itemgetter(0, 1, 2, 3), itemgetter(4)
 
 Row = tuple[Any, ...]
 """A result's columns, in the order of the table ``results``."""
@@ -84,11 +89,12 @@ class Intake:
 
     def reset(self) -> None:
         """Begin anew with a journal of its own: at first, and in a forked child."""
-        self._lock = Lock()
+        self._lock = RLock()  # a finaliser that runs in the middle of an append may append, too
         self.journal = Journal(self._folder)
         self._pack = packer()
         self._batch = Batch()
-        self._open: dict[tuple[str, str, int], Chunk] = {}
+        self._texts: deque[tuple[str, str, int, str, str]] = deque()
+        self._texts_since = time()
         self.awake = False
         self.results: dict[str, Row] = {}  # what the database does not have yet, for those who ask
 
@@ -123,14 +129,9 @@ class Intake:
 
     def log(self, run: str, action: str, attempt: int, stream: str, text: str) -> None:
         """Take text that an attempt wrote."""
-        place = (run, action, attempt)
-        with self._lock:
-            chunk = self._open.get(place)
-            if chunk is None or chunk.stream != stream:
-                chunk = self._open[place] = Chunk(run, action, attempt, stream, time(), [])
-                self._batch.chunks.append(chunk)
-            chunk.parts.append(text)
+        self._texts.append((run, action, attempt, stream, text))  # one step: it needs no lock
         if not self.awake:
+            self._texts_since = time()
             self._rouse()
 
     def hit(self, key: str) -> None:
@@ -140,14 +141,35 @@ class Intake:
         if not self.awake:
             self._rouse()
 
+    @property
+    def pending(self) -> bool:
+        """Whether something waits to be taken."""
+        return bool(self._texts) or bool(self._batch)
+
     def take(self) -> Batch:
         """Take out what came in."""
         with self._lock:
             batch = self._batch
             batch.last = self.journal.turn()
             self._batch = Batch()
-            self._open = {}
+        if self._texts:
+            batch.chunks = self._chunks()
         return batch
+
+    def _chunks(self) -> list[Chunk]:
+        """Join what each stream wrote, in the order of the streams' first texts; keep turns of an action."""
+        since, self._texts_since = self._texts_since, time()
+        texts = [self._texts.popleft() for _ in range(len(self._texts))]
+        chunks: list[Chunk] = []
+        last: dict[tuple[str, str, int], Chunk] = {}
+        for (run, action, attempt, stream), group in groupby(texts, _FROM):
+            place = (run, action, attempt)
+            chunk = last.get(place)
+            if chunk is None or chunk.stream != stream:
+                chunk = last[place] = Chunk(run, action, attempt, stream, since, [])
+                chunks.append(chunk)
+            chunk.parts.extend(map(_TEXT, group))
+        return chunks
 
     def drained(self, batch: Batch) -> None:
         """Forget what is in the database now."""

@@ -21,6 +21,7 @@ from flyte_jupyter.runs.events import (
     RunStarted,
 )
 from flyte_jupyter.runs.intake import Batch, Chunk
+from flyte_jupyter.runs.packed import packer
 
 _EVENTS = 512  # in a row at most
 _TEXT = 1 << 16  # characters of log lines in a row, about
@@ -119,14 +120,16 @@ class Ledger:
             (journal, number),
         )
 
-    def interrupt(self, journal: str, alive: float, reason: str) -> list[RunInterrupted]:
-        """Say which runs of a journal did not end; ``alive`` is when its process was last known to live."""
+    def interrupt(self, journal: str, alive: float, reason: str) -> None:
+        """Interrupt the runs of a journal; ``alive`` is when its process was last known to live."""
         sql = "SELECT name, updated FROM runs WHERE owner = ? AND ended IS NULL"
-        found = self._run(sql, (journal,)).fetchall()
-        return [
-            RunInterrupted(run=name, action=ROOT, time=max(updated, alive), reason=reason)
-            for name, updated in found
-        ]
+        pack = packer()
+        events: list[tuple[Event, bytes]] = []
+        for name, updated in self._run(sql, (journal,)).fetchall():
+            event = RunInterrupted(run=name, action=ROOT, time=max(updated, alive), reason=reason)
+            events.append((event, pack(event)))
+        if events:
+            self.write(Batch(events=events), journal)
 
     def _events(self, events: list[tuple[Event, bytes]], journal: str) -> None:
         runs: dict[str, list[tuple[Event, bytes]]] = {}

@@ -11,7 +11,7 @@ from flyte_jupyter.runs.intake import Batch, Row
 from flyte_jupyter.runs.journal import EVENT, Record, paths, read, remove
 from flyte_jupyter.runs.ledger import Ledger
 from flyte_jupyter.runs.locks import acquire
-from flyte_jupyter.runs.packed import packer, unpacked
+from flyte_jupyter.runs.packed import unpacked
 from flyte_jupyter.runs.schema import connect, transaction
 
 GONE = "the process that drove it is gone"
@@ -33,42 +33,50 @@ def recover(path: Path, folder: Path, own: str = "") -> int:
         sqlite3.Error: the database refuses.
         OSError: the disk refuses.
     """
-    done = 0
-    for lock in sorted(folder.glob("*.lock")):
-        if lock.stem == own:
-            continue
-        fd = acquire(lock, wait=False, create=False)
-        if fd is not None:
-            try:
-                _read_in(path, folder, lock.stem)
-            finally:
-                os.close(fd)
-            done += 1
+    gone = [lock for lock in sorted(folder.glob("*.lock")) if lock.stem != own]
+    done = sum(_read_in(path, lock) for lock in gone)
+    connection = connect(path)
+    try:
+        _interrupt_lost(connection, folder)
+    finally:
+        connection.close()
     return done
 
 
-def _read_in(path: Path, folder: Path, journal: str) -> None:
-    alive = max((p.stat().st_mtime for p in paths(folder, journal) if p.exists()), default=0.0)
+def _read_in(path: Path, lock: Path) -> bool:
+    fd = acquire(lock, wait=False, create=False)
+    if fd is None:
+        return False
     connection = connect(path)
     try:
-        with transaction(connection):
-            known = connection.execute("SELECT committed FROM journals WHERE id = ?", (journal,)).fetchone()
-            _settle(connection, read(folder, journal, known[0] if known else 0), journal, alive)
-        remove(folder, journal)
-        connection.execute("DELETE FROM journals WHERE id = ?", (journal,))
+        _settle(connection, lock.parent, lock.stem)
     finally:
         connection.close()
+        os.close(fd)
+    return True
 
 
-def _settle(connection: sqlite3.Connection, records: list[Record], journal: str, alive: float) -> None:
-    ledger = Ledger(connection)
-    if records:
-        ledger.write(_batch(records), journal)
-        ledger.mark(journal, records[-1].number)
-    ended = ledger.interrupt(journal, alive, GONE)
-    if ended:
-        pack = packer()
-        ledger.write(Batch(events=[(event, pack(event)) for event in ended]), journal)
+def _settle(connection: sqlite3.Connection, folder: Path, journal: str) -> None:
+    alive = max((p.stat().st_mtime for p in paths(folder, journal) if p.exists()), default=0.0)
+    with transaction(connection):
+        known = connection.execute("SELECT committed FROM journals WHERE id = ?", (journal,)).fetchone()
+        records = read(folder, journal, known[0] if known else 0)
+        ledger = Ledger(connection)
+        if records:
+            ledger.write(_batch(records), journal)
+            ledger.mark(journal, records[-1].number)
+        ledger.interrupt(journal, alive, GONE)
+    remove(folder, journal)
+    connection.execute("DELETE FROM journals WHERE id = ?", (journal,))
+
+
+def _interrupt_lost(connection: sqlite3.Connection, folder: Path) -> None:
+    """Interrupt runs whose journal is not here: somebody removed it, or copied the database alone."""
+    owners = connection.execute("SELECT DISTINCT owner FROM runs WHERE ended IS NULL").fetchall()
+    for (owner,) in owners:
+        if not paths(folder, owner)[0].exists():
+            with transaction(connection):
+                Ledger(connection).interrupt(owner, 0.0, GONE)
 
 
 def _batch(records: list[Record]) -> Batch:

@@ -284,7 +284,7 @@ class RunStore:
     def forked(self) -> None:
         """Let go of what is the parent's, in a forked child, and start with nothing to write."""
         _leaked.extend(self._reader.forked())
-        self._writer.forked()
+        _leaked.append(self._writer.forked())
         self._renew()
 
     def _recover_sometimes(self) -> None:
@@ -297,5 +297,5 @@ class RunStore:
         self._recovered = 0.0
 
 
-_leaked: list[sqlite3.Connection] = []
+_leaked: list[sqlite3.Connection | None] = []
 """Connections of a forked child's parent: closing them would harm it."""

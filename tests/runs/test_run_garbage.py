@@ -122,6 +122,16 @@ def test_a_store_shrinks_to_what_it_may_be(store, put):
     assert swept.blobs >= 11
 
 
+def test_the_database_gives_its_space_back(store, folder):
+    finished(store, "r1", 1000.0)
+    store.log("r1", "a1", 1, "stdout", "x" * 5_000_000)
+    store.flush()
+
+    store.gc(keep_runs=0)
+
+    assert (folder / "runs.db").stat().st_size < 1_000_000
+
+
 def test_what_is_still_too_much_but_young_stays(store):
     cache = ResultCache(store)
     cache.put(Entry(key="k", task="m.f", outputs=b"x" * 200_000))

@@ -147,7 +147,7 @@ def test_a_network_folder_is_known_by_its_mount(folder, kind):
 def test_a_full_disk_is_told_and_nothing_is_lost_when_there_is_room_again(folder):
     store = RunStore(folder)
     store.flush()
-    writing = store._writer._connect()
+    writing = store._writer._drain._connect()
     writing.execute("PRAGMA max_page_count = 40")
     big = Entry(key="big", task="m.f", outputs=b"x" * 60_000)
     cache = ResultCache(store)
@@ -173,7 +173,7 @@ def test_a_full_disk_is_told_and_nothing_is_lost_when_there_is_room_again(folder
 def test_what_could_not_be_written_is_read_in_by_the_next_process(folder):
     store = RunStore(folder)
     store.flush()
-    store._writer._connect().execute("PRAGMA max_page_count = 1")
+    store._writer._drain._connect().execute("PRAGMA max_page_count = 1")
     ResultCache(store).put(Entry(key="k", task="m.f", outputs=b"x" * 60_000))
     for event in simple():
         store.append(event)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 import workers
@@ -37,6 +38,10 @@ def one_run(store, run, task="m.main", **values):
     e = Clock(run, values.pop("start", 1_700_000_000.0))
     append(store, e.begin(task, **values))
     return e
+
+
+def simple_named(run):
+    return [replace(event, run=run) for event in simple()]
 
 
 @pytest.mark.parametrize("log", LOGS)
@@ -122,8 +127,6 @@ def test_a_row_is_right_however_the_events_are_cut_into_batches(folder):
     events = [event for log in LOGS[:-1] for event in log()]
     whole, cut = RunStore(folder / "whole"), RunStore(folder / "cut")
     for n, log in enumerate(LOGS[:-1]):
-        from dataclasses import replace
-
         for event in log():
             named = replace(event, run=f"r{n}")
             whole.append(named)
@@ -278,8 +281,30 @@ def test_one_process_has_one_store_for_a_folder(folder):
     other.close()
     again = RunStore.open(folder)
     assert again is not one
-    assert again.run("r1").phase is Phase.INTERRUPTED or again.run("r1").ended is None
     again.close()
+
+
+def test_a_run_that_goes_on_is_interrupted_when_its_store_is_closed(folder):
+    store = RunStore.open(folder)
+    one_run(store, "r1")
+    append(store, simple_named("r2"))
+    store.close()
+
+    again = RunStore.open(folder)
+    assert again.run("r1").phase is Phase.INTERRUPTED
+    assert again.state("r1").root.failure.message == "the process that drove it has ended"
+    assert again.run("r2").phase is Phase.SUCCEEDED
+    again.close()
+
+
+def test_a_run_whose_journal_was_removed_is_interrupted(store, folder):
+    one_run(store, "r1")
+    store.flush()
+    store.transact(lambda c: c.execute("UPDATE runs SET owner = 'jgone'"))
+
+    store.recover()
+
+    assert store.run("r1").phase is Phase.INTERRUPTED
 
 
 def test_a_closed_store_leaves_no_journal(folder):
