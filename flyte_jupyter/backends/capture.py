@@ -1,13 +1,15 @@
 """What tasks print goes to their action's log as well as to where it goes anyway.
 
 The stream objects stay the same, so handlers that hold them (logging's) are followed too; which action
-prints is a context variable.
+prints is a context variable. ``print`` writes each argument and separator by itself; the pieces of a line
+are put together here, so that a line costs one entry in the log and one write to the stream.
 """
 
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from time import perf_counter
 from typing import Any
 
 from flyte_jupyter import redaction
@@ -15,6 +17,12 @@ from flyte_jupyter.tasks.context import TaskContext, current
 
 Log = Callable[[str, str, int, str, str], None]
 """``log(run, action, attempt, stream, text)``."""
+
+_QUICK = 0.02
+"""Seconds: pieces that come slower than this are shown as they come."""
+
+_LONG = 500
+"""Pieces without an end of line that are held together at most."""
 
 
 class Capture:
@@ -24,29 +32,32 @@ class Capture:
         self._lock = threading.Lock()
         self._users = 0
         self._followed: list[_Followed] = []
-        self._logs: dict[str, Log] = {}
+        self.logs: dict[str, Log] = {}
 
     @contextmanager
     def following(self, run: str, log: Log) -> Iterator[None]:
         """Send what the run's tasks write to ``log`` while the code inside runs."""
         with self._lock:
-            self._logs[run] = log
+            self.logs[run] = log
             self._users += 1
             self._follow()
         try:
             yield
         finally:
             with self._lock:
+                for followed in self._followed:
+                    followed.finish(run)
                 self._users -= 1
-                self._logs.pop(run, None)
+                self.logs.pop(run, None)
                 if self._users == 0:
                     self._release()
 
-    def write(self, stream: str, task: TaskContext, text: str) -> None:
-        """Log what a task wrote."""
-        log = self._logs.get(task.action.run_name)
-        if log is not None:
-            log(task.action.run_name, task.action.name, task.attempt_number, stream, text)
+    def finish(self, task: TaskContext | None) -> None:
+        """Write out what a task wrote without an end of line; called when its body ends."""
+        if task is None:
+            return
+        for followed in self._followed:
+            followed.finish(task.action.run_name, task)
 
     def _follow(self) -> None:
         """Follow the streams of this moment: they may be others than in the last run."""
@@ -54,10 +65,8 @@ class Capture:
             target = getattr(sys, name)
             if target is None or any(f.target is target for f in self._followed):
                 continue
-            try:
+            with suppress(AttributeError, TypeError):  # a stream that cannot be followed still shows its text
                 self._followed.append(_Followed(self, name, target))
-            except (AttributeError, TypeError):
-                continue  # a stream that cannot be followed still shows its text
 
     def _release(self) -> None:
         for followed in self._followed:
@@ -65,44 +74,92 @@ class Capture:
         self._followed.clear()
 
 
+class _Voice:
+    """What one task writes to one stream, from the last end of line on."""
+
+    __slots__ = ("held", "last", "pieces", "task")
+
+    def __init__(self, task: TaskContext) -> None:
+        self.task = task
+        self.pieces: list[str] = []
+        self.held = ""
+        self.last = 0.0
+
+
 class _Followed:
-    """One stream whose ``write`` also logs."""
+    """One stream whose ``write`` and ``flush`` also log."""
 
     def __init__(self, capture: Capture, name: str, target: Any) -> None:
         self.target = target
-        self._held: dict[tuple[str, str], str] = {}
-        self._original = original = target.write
-        get, log = current.get, capture.write
+        self._name = name
+        self._capture = capture
+        self._lock = threading.Lock()
+        self._voices: dict[int, _Voice] = {}
+        self._write = original = target.write
+        self._flush = flush = target.flush
+        voices, get = self._voices, current.get
 
         def write(text: str) -> int:
             task = get().task
             if task is None or not isinstance(text, str):
                 return int(original(text) or 0)
-            if redaction.is_needed():
-                text, size = self._safe(task, text), len(text)
-                log(name, task, text)
-                original(text)
-                return size
-            log(name, task, text)
-            return int(original(text) or 0)
+            voice = voices.get(id(task)) or voices.setdefault(id(task), _Voice(task))
+            pieces, now = voice.pieces, perf_counter()
+            pieces.append(text)
+            # An empty piece is what ``print(..., end="")`` ends with.
+            if not text or text[-1] in "\n\r" or now - voice.last > _QUICK or len(pieces) > _LONG:
+                self._emit(voice)
+            voice.last = now
+            return len(text)
+
+        def flushed() -> None:
+            task = get().task
+            voice = voices.get(id(task)) if task is not None else None
+            if voice is not None:
+                self._emit(voice)
+            flush()
 
         target.write = write
+        target.flush = flushed
+
+    def finish(self, run: str, task: TaskContext | None = None) -> None:
+        """Write out what is left of a task, or of all tasks of a run."""
+        if task is not None:
+            done = [self._voices.pop(id(task), None)]
+        else:
+            names = [key for key, v in list(self._voices.items()) if v.task.action.run_name == run]
+            done = [self._voices.pop(key, None) for key in names]
+        for voice in filter(None, done):
+            self._emit(voice, end=True)
 
     def release(self) -> None:
         """Leave the stream as it was."""
-        for text in self._held.values():
-            self._original(redaction.redact(text))
-        self._held.clear()
         del self.target.write
+        del self.target.flush
 
-    def _safe(self, task: TaskContext, text: str) -> str:
-        """Redact, and hold back what may be the beginning of a secret until more is written."""
-        key = (task.action.run_name, task.action.name)
-        whole = self._held.pop(key, "") + text
-        end = len(whole) if whole.endswith("\n") else redaction.safe_length(whole)
-        if end < len(whole):
-            self._held[key] = whole[end:]
-        return redaction.redact(whole[:end])
+    def _emit(self, voice: _Voice, *, end: bool = False) -> None:
+        with self._lock:
+            pieces = voice.pieces
+            count = len(pieces)
+            text = voice.held + "".join(pieces[:count])
+            # Another thread of the task may have added to it: only what was taken goes.
+            del pieces[:count]
+            voice.held = ""
+            if redaction.is_needed():
+                text, voice.held = _safe(text, end=end)
+        if not text:
+            return
+        task = voice.task
+        log = self._capture.logs.get(task.action.run_name)
+        if log is not None:
+            log(task.action.run_name, task.action.name, task.attempt_number, self._name, text)
+        self._write(text)
+
+
+def _safe(text: str, *, end: bool) -> tuple[str, str]:
+    """Redact; gives what can be shown, and what may be the beginning of a secret until more is written."""
+    at = len(text) if end else redaction.safe_length(text)
+    return redaction.redact(text[:at]), text[at:]
 
 
 capture = Capture()

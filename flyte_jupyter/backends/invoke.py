@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from flyte_jupyter.backends.capture import capture
 from flyte_jupyter.backends.environ import variables
 from flyte_jupyter.backends.secrets import injected
 from flyte_jupyter.backends.threads import bodies, in_thread
@@ -28,11 +29,14 @@ async def invoke(spec: ActionSpec) -> Literals:
     task = spec.task
     context = _context(spec)
     values = task.interface.from_literals(spec.inputs)
-    if task.plain and not spec.run.env_vars:
-        result = await _body(task, context, values)
-    else:
-        with _surroundings(spec):
+    try:
+        if task.plain and not spec.run.env_vars:
             result = await _body(task, context, values)
+        else:
+            with _surroundings(spec):
+                result = await _body(task, context, values)
+    finally:
+        capture.finish(context.task)
     outputs = task.interface.outputs_to_literals(result)
     if task.report and context.task is not None and context.task.report.has_content():
         context.task.report.flush()

@@ -1,0 +1,185 @@
+"""This package."""
+
+import asyncio
+import itertools
+import time
+
+from contenders.common import Record, Small, frame, peak, record, script, smalls, timed
+
+import flyte_jupyter as flyte
+from flyte_jupyter.types import TypeEngine
+
+env = flyte.TaskEnvironment(name="bench")
+fresh_numbers = itertools.count(time.time_ns())
+
+TASK = """
+import flyte_jupyter as flyte
+env = flyte.TaskEnvironment(name="bench")
+@env.task(cache="{cache}")
+def trivial(x: int) -> int:
+    return x + 1
+assert flyte.run(trivial, 1).outputs()[0] == 2
+"""
+
+
+@env.task
+async def child(x: int) -> int:
+    return x + 1
+
+
+@env.task
+async def parent(n: int) -> int:
+    return sum(await asyncio.gather(*[child(i) for i in range(n)]))
+
+
+@env.task
+def sync_child(x: int) -> int:
+    return x + 1
+
+
+@env.task
+def sync_parent(n: int) -> int:
+    return sum(flyte.map(sync_child, range(n)))
+
+
+@env.task(cache="auto")
+def cached(x: int) -> int:
+    return x + 1
+
+
+def bring_in(_size: int) -> float:
+    return script("import flyte_jupyter")
+
+
+def first_result(_size: int) -> float:
+    return script(TASK.format(cache="disable"))
+
+
+def new_process_hit(_size: int) -> float:
+    hit = TASK.format(cache="auto")
+    script(hit)
+    bare = hit.partition("assert")[0]
+    return script(hit) - script(bare + "flyte.run")
+
+
+def nested(size: int) -> float:
+    flyte.run(parent, 1)
+    return timed(lambda: flyte.run(parent, size).outputs()[0], sum(range(1, size + 1)))
+
+
+def growth(size: int) -> float:
+    flyte.run(parent, 10)
+    before = peak()
+    flyte.run(parent, size)
+    return peak() - before
+
+
+def sync_map(size: int) -> float:
+    flyte.run(sync_parent, 1)
+    return timed(lambda: flyte.run(sync_parent, size).outputs()[0], sum(range(1, size + 1)))
+
+
+def small_hit(size: int) -> float:
+    flyte.run(cached, 1)
+    return timed(lambda: [flyte.run(cached, 1).outputs()[0] for _ in range(size)], [2] * size)
+
+
+def small_cold(size: int) -> float:
+    return timed(lambda: len([flyte.run(cached, next(fresh_numbers)) for _ in range(size)]), size)
+
+
+def _frames():
+    import pandas as pd
+
+    @env.task(cache="auto")
+    def doubled(df: pd.DataFrame, salt: int) -> pd.DataFrame:
+        return df
+
+    return doubled
+
+
+def frame_hit(size: int) -> float:
+    data, task = frame(size), _frames()
+    flyte.run(task, data, salt=0)
+    return timed(lambda: len(flyte.run(task, data, salt=0).outputs()[0]), len(data))
+
+
+def frame_cold(size: int) -> float:
+    data, task = frame(size), _frames()
+    return timed(lambda: len(flyte.run(task, data, salt=next(fresh_numbers)).outputs()[0]), len(data))
+
+
+def hand_over(size: int) -> float:
+    import pandas as pd
+
+    data, seconds = frame(size), []
+
+    @env.task
+    async def use(df: pd.DataFrame) -> int:
+        return len(df)
+
+    @env.task
+    async def make() -> int:
+        begin = time.perf_counter()
+        count = await use(data)
+        seconds.append(time.perf_counter() - begin)
+        return count
+
+    assert flyte.run(make).outputs()[0] == len(data)
+    return seconds[0]
+
+
+def _there_and_back(value, kind, times: int = 1) -> float:
+    TypeEngine.to_python_value(TypeEngine.to_literal(value, kind), kind)
+
+    def work():
+        for _ in range(times):
+            back = TypeEngine.to_python_value(TypeEngine.to_literal(value, kind), kind)
+        return back
+
+    return timed(work, value)
+
+
+def types_int(size: int) -> float:
+    return _there_and_back(5, int, size)
+
+
+def types_record(size: int) -> float:
+    return _there_and_back(record(), Record, size)
+
+
+def types_records(size: int) -> float:
+    return _there_and_back(smalls(size), list[Small])
+
+
+def types_ints(size: int) -> float:
+    return _there_and_back(list(range(size)), list[int])
+
+
+def types_floats(size: int) -> float:
+    return _there_and_back({str(n): n / 3 for n in range(size)}, dict[str, float])
+
+
+def log_lines(size: int) -> float:
+    text = f"""
+import flyte_jupyter as flyte
+env = flyte.TaskEnvironment(name="bench")
+@env.task
+def talk(n: int) -> int:
+    for i in range(n):
+        print("line", i, "of", n)
+    return n
+run = flyte.run(talk, {size})
+run.store.flush()
+"""
+    return script(text)
+
+
+def fold_card(size: int) -> float:
+    from flyte_jupyter.notebook.render.card import card
+    from flyte_jupyter.runs.state import fold
+
+    run = flyte.run(parent, size)
+    run.store.flush()
+    events = [event for _, event in run.store.events(run.name)]
+    return timed(lambda: len(card(fold(events))) <= 200_000, expected=True)
