@@ -5,7 +5,7 @@ from typing import Any, get_args
 
 from flyte_jupyter.errors import TypeTransformerFailedError
 from flyte_jupyter.types.codec import Codec, CodecOf, bare, misfit, name_of, namesakes
-from flyte_jupyter.types.literal import LiteralType, Value
+from flyte_jupyter.types.literal import LiteralType, SimpleType, Value
 
 NAME = "DefaultEnumTransformer"
 
@@ -26,11 +26,18 @@ def build_enum(python_type: type[Enum], _codec_of: CodecOf) -> Codec:
     return Codec(
         name=NAME,
         python_type=python_type,
-        type=LiteralType(enum=tuple(member.name for member in python_type)),
+        type=_type(python_type),
         write=write,
         read=read,
         exact=lambda value: type(value) is python_type,
     )
+
+
+def _type(python_type: type[Enum]) -> LiteralType:
+    """Flags combine, so their names are not the only texts."""
+    if issubclass(python_type, Flag):
+        return LiteralType(simple=SimpleType.STRING)
+    return LiteralType(enum=tuple(member.name for member in python_type))
 
 
 def member_of(python_type: type[Enum], value: Any) -> Enum:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import keyword
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from enum import Enum
 from functools import reduce
 from operator import or_
@@ -33,6 +33,18 @@ _JSON: dict[str, Any] = {
     "array": list,
     "object": dict,
 }
+
+
+_FORMATS: dict[str, Any] = {
+    "date-time": datetime,
+    "date": date,
+    "time": time,
+    "time-delta": timedelta,
+    "base64": bytes,
+    "binary": str | bytes,
+}
+
+_KEYS: dict[str, type] = {"string": str, "integer": int, "number": float}
 
 
 def guess(literal_type: LiteralType) -> Any:
@@ -95,7 +107,7 @@ def _enumeration(names: tuple[str, ...]) -> Any:
 
 def _structure(schema: Any) -> Any:
     if not schema or not isinstance(schema.get("properties"), dict):
-        return dict
+        return Any
     return of_schema(schema, schema.get("$defs") or {})
 
 
@@ -117,7 +129,8 @@ def _of_kind(schema: Schema, definitions: Schema, depth: int) -> Any:
         return list if "prefixItems" in schema else list[inner]  # type: ignore[valid-type]  # made at run time
     if kind == "object":
         return _object(schema, definitions, depth)
-    return _JSON.get(kind, Any) if isinstance(kind, str) else Any
+    known = _FORMATS.get(str(schema.get("format"))) or _JSON.get(str(kind))
+    return Any if known is None else known
 
 
 _DEEP = 32
@@ -133,7 +146,9 @@ def _object(schema: Schema, definitions: Schema, depth: int) -> Any:
     properties = schema.get("properties")
     if not isinstance(properties, dict):
         values = of_schema(schema.get("additionalProperties") or {}, definitions, depth + 1)
-        return dict[str, values]  # type: ignore[valid-type]  # made at run time
+        named = schema.get("propertyNames")
+        keys = _KEYS.get(str(named.get("type"))) if isinstance(named, dict) else str
+        return Any if keys is None else dict[keys, values]  # type: ignore[valid-type]  # made at run time
     names = list(properties)
     if not all(name.isidentifier() and not keyword.iskeyword(name) for name in names):
         return dict

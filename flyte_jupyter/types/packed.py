@@ -120,7 +120,7 @@ def _extend(item: Any, types: _Types, extend: Callable[[Any], Any]) -> Any:
     if kind is datetime:
         return msgpack.ExtType(_DATETIME, msgpack.packb((item - _EPOCH) // _MICROSECOND))
     if kind is timedelta:
-        return msgpack.ExtType(_DURATION, msgpack.packb(item // _MICROSECOND))
+        return msgpack.ExtType(_DURATION, msgpack.packb((item.days, item.seconds, item.microseconds)))
     if kind is Live and types.live is not None:
         return _extend(types.live(item), types, extend)
     if kind is Live:
@@ -229,8 +229,9 @@ def _datetime(data: Any, _: Any) -> datetime:
 
 
 def _duration(data: Any, _: Any) -> timedelta:
-    _require(type(data) is int, "no duration")
-    return timedelta(microseconds=data)
+    days, seconds, microseconds = data
+    _require({type(days), type(seconds), type(microseconds)} == {int}, "no duration")
+    return timedelta(days, seconds, microseconds)
 
 
 def _blob(data: Any, _: Any) -> Blob:

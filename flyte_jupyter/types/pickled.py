@@ -16,6 +16,7 @@ from flyte_jupyter.types.canonical import content_of, sorted_items
 from flyte_jupyter.types.codec import Codec, CodecOf, bare, misfit, name_of, namesakes
 from flyte_jupyter.types.holding import fetch, held, trusted
 from flyte_jupyter.types.literal import Binary, Blob, Literal, LiteralType, Live, SimpleType, Value
+from flyte_jupyter.types.messages import TAG, unpacked
 
 NAME = "FlytePickle"
 FORMAT = "PythonPickle"
@@ -247,6 +248,8 @@ def read_object(value: Value) -> Any:
         return read_signed(_blob(value), "object")
     if isinstance(value, Binary) and value.tag == SIGNED:
         return read_signed(memoryview(value.value), "object")
+    if isinstance(value, Binary) and value.tag == TAG:
+        return unpacked(value, "plain data")
     if isinstance(value, Binary) and not value.tag:
         return _load(value.value) if trusted() else _load_plain(value.value)
     raise misfit("a pickled object", value)

@@ -6,6 +6,7 @@ from enum import Enum
 from typing import Any, get_args, get_origin
 
 import pydantic
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaWarningKind
 from pydantic_core import PydanticSerializationError, core_schema, to_jsonable_python
 
 from flyte_jupyter.errors import TypeTransformerFailedError
@@ -13,6 +14,7 @@ from flyte_jupyter.types.codec import Codec, CodecOf, Schema, misfit, name_of, n
 from flyte_jupyter.types.holding import NeedsStoreError
 from flyte_jupyter.types.leaves import KEPT, plain_leaf
 from flyte_jupyter.types.plain import SCALAR, Plain, PlainOf
+from flyte_jupyter.types.records import is_json
 from flyte_jupyter.types.structures import MODEL, builder_of
 
 _KEPT_AS_IS = SCALAR - {bytes}
@@ -208,7 +210,7 @@ def _restored_parts(data: Any, hint: Any, leaves: _Leaves) -> Any:
 
 def _schema(cls: type[pydantic.BaseModel]) -> Schema:
     try:
-        schema = cls.model_json_schema()
+        schema: Schema = _finite(cls.model_json_schema(schema_generator=_Quiet))
     except pydantic.errors.PydanticInvalidForJsonSchema:
         return {"type": "object", "title": cls.__name__}
     names = {enum.__name__: list(enum.__members__) for enum in _enums(cls, set())}
@@ -216,6 +218,24 @@ def _schema(cls: type[pydantic.BaseModel]) -> Schema:
         if name in names and "enum" in definition:
             definition |= {"enum": names[name], "type": "string"}
     return schema
+
+
+class _Quiet(GenerateJsonSchema):
+    """Leaves defaults that JSON cannot hold out without a warning."""
+
+    ignored_warning_kinds: ClassVar[set[JsonSchemaWarningKind]] = {
+        "non-serializable-default",
+        "skipped-choice",
+    }
+
+
+def _finite(schema: Any) -> Any:
+    """Leave out defaults that JSON has no form for, such as infinity."""
+    if isinstance(schema, list):
+        return [_finite(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {key: _finite(item) for key, item in schema.items() if key != "default" or is_json(item)}
 
 
 def _enums(hint: Any, seen: set[Any]) -> Any:

@@ -1,13 +1,14 @@
 """Dataclasses: compiled to code that writes and checks each field in place."""
 
 import dataclasses
+import json
 from collections.abc import Callable
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from flyte_jupyter.errors import TypeTransformerFailedError
 from flyte_jupyter.types.codec import Schema, misfit, name_of, namesakes, within
 from flyte_jupyter.types.holding import NeedsStoreError
-from flyte_jupyter.types.plain import Plain, PlainOf, is_plain
+from flyte_jupyter.types.plain import Plain, PlainOf
 
 NO_DEFAULT = object()
 
@@ -216,4 +217,12 @@ def _with_default(part: Part) -> Schema:
         default = part.plain.dump(part.default)
     except TypeTransformerFailedError:
         return part.plain.schema
-    return part.plain.schema | {"default": default} if is_plain(default) else part.plain.schema
+    return part.plain.schema | {"default": default} if is_json(default) else part.plain.schema
+
+
+def is_json(value: Any) -> bool:
+    """Say whether JSON gives a value back as it is."""
+    try:
+        return bool(json.loads(json.dumps(value, allow_nan=False)) == value)
+    except (TypeError, ValueError, RecursionError):
+        return False
