@@ -220,13 +220,13 @@ def _schema(cls: type[pydantic.BaseModel]) -> Schema:
     return schema
 
 
+_QUIET: set[JsonSchemaWarningKind] = {"non-serializable-default", "skipped-choice"}
+
+
 class _Quiet(GenerateJsonSchema):
     """Leaves defaults that JSON cannot hold out without a warning."""
 
-    ignored_warning_kinds: ClassVar[set[JsonSchemaWarningKind]] = {
-        "non-serializable-default",
-        "skipped-choice",
-    }
+    ignored_warning_kinds: set[JsonSchemaWarningKind] = _QUIET
 
 
 def _finite(schema: Any) -> Any:
