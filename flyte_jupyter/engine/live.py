@@ -4,9 +4,8 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Future
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from flyte_jupyter.backends.base import Backend
 from flyte_jupyter.backends.local import LocalBackend
@@ -31,6 +30,9 @@ from flyte_jupyter.tasks.context import RunScope
 from flyte_jupyter.tasks.report import Report
 from flyte_jupyter.tasks.spec import ActionSpec, TaskSpec
 from flyte_jupyter.types.literal import Literals
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 T = TypeVar("T")
 Route = Callable[[ActionSpec], Backend]

@@ -1,5 +1,6 @@
 """What this process is connected to: its store, and the place that *there* means."""
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,6 +16,32 @@ if TYPE_CHECKING:
 
 Observer = Callable[["Run"], Any]
 """Is told of each run that begins; returns something with ``close``, called when the run ends, or None."""
+
+
+_LOOK = 1.0
+"""Seconds between looks at whether the store is still there."""
+
+
+class _Open:
+    """The store that is open."""
+
+    def __init__(self) -> None:
+        self._store: RunStore | None = None
+        self._looked = 0.0
+
+    def get(self, folder: Path | None) -> RunStore:
+        """Give the store; looks from time to time whether it is still there."""
+        now = time.monotonic()
+        if self._store is None or (now - self._looked > _LOOK and self._store.gone):
+            self._store = RunStore.open(folder)
+        self._looked = now
+        return self._store
+
+    def close(self) -> None:
+        """Let go of it."""
+        store, self._store = self._store, None
+        if store is not None:
+            store.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +63,15 @@ class Setup:
     observers: tuple[Observer, ...] = ()
     source: Callable[[], Mapping[str, str]] = dict
     interactive: bool = False
-    _open: list[RunStore] = field(default_factory=list, repr=False)
+    _open: _Open = field(default_factory=_Open, repr=False)
 
     def store(self) -> RunStore:
         """Give the store; opened by the first run, and again if somebody removed it."""
-        if not self._open or self._open[0].gone:
-            self._open[:] = [RunStore.open(self.folder)]
-        return self._open[0]
+        return self._open.get(self.folder)
 
     def close(self) -> None:
         """Let go of the store, if it is open."""
-        while self._open:
-            self._open.pop().close()
+        self._open.close()
 
     def place(self) -> Backend:
         """Give the connected place.
@@ -103,6 +127,6 @@ def init(*, backend: Backend | None = None, store: Path | str | None = None, mod
             raise TypeError(f"backend={backend!r} is no place to run: it has no name, run and close")
         process.change(there=backend)
     if store is not None:
-        process.change(folder=Path(store), _open=[])
+        process.change(folder=Path(store), _open=_Open())
     if mode is not None:
         process.change(mode=RunOptions(mode=mode).mode)

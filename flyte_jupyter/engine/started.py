@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -186,7 +186,8 @@ def _scope(options: RunOptions, mode: str, setup: Setup, store: RunStore) -> Run
     return RunScope(
         name=name,
         mode=mode,
-        base_dir=Path(options.run_base_dir or store.folder / "runs" / name),
+        folder=store.runs_folder,
+        own_folder=Path(options.run_base_dir) if options.run_base_dir else None,
         raw_dir=Path(options.raw_data_path) if options.raw_data_path else None,
         start_time=options.run_start_time or datetime.now(UTC),
         interactive=setup.interactive if options.interactive_mode is None else options.interactive_mode,
@@ -208,8 +209,11 @@ def _free(name: str, taken: Callable[[str], bool]) -> str:
     return free
 
 
+_host = cache(socket.gethostname)
+
+
 def _process() -> dict[str, str]:
-    return {"host": socket.gethostname(), "pid": str(os.getpid())}
+    return {"host": _host(), "pid": str(os.getpid())}
 
 
 def _environment() -> dict[str, str]:

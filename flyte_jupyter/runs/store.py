@@ -51,6 +51,7 @@ class RunStore:
         create(self._path)
         self._file = identity(self._path)
         self.blobs = BlobStore(self.folder / "blobs")
+        self.runs_folder = self.folder / "runs"
         self._writer = Writer(self._path, self.folder / "journal")
         self._reader = Reader(self._path)
         self.users = 0
@@ -297,5 +298,4 @@ class RunStore:
         self._recovered = 0.0
 
 
-_leaked: list[sqlite3.Connection | None] = []
-"""Connections of a forked child's parent: closing them would harm it."""
+_leaked: list[sqlite3.Connection | None] = []  # a forked child's parent's: closing them would harm it

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 from flyte_jupyter.errors import DefinitionError
 from flyte_jupyter.ids import digest
@@ -142,7 +142,8 @@ class Cache:
             return self.version_override
         if params is None:
             raise DefinitionError("the policies need VersionParameters(func=...), or give version_override")
-        return digest("cache version", *(self._part(policy, params) for policy in _policies(self.policies)))
+        policies = cast("tuple[CachePolicy, ...]", self.policies)
+        return digest("cache version", *(self._part(policy, params) for policy in policies))
 
     def _part(self, policy: CachePolicy, params: VersionParameters) -> str:
         name = getattr(params.func, "__qualname__", "the task")

@@ -54,8 +54,9 @@ class RunScope:
     Args:
         name: the run's name.
         mode: local, hybrid or remote.
-        base_dir: the folder of the run's own files.
-        raw_dir: where tasks put files, if not below ``base_dir``.
+        folder: the folder in which each run has one of its own.
+        own_folder: the folder of the run's own files, if it is another one.
+        raw_dir: where tasks put files, if not in the run's own folder.
         start_time: when the run began, UTC.
         image_cache: image identifier to URI, for images that are built.
         interactive: whether it was started from a notebook.
@@ -70,7 +71,8 @@ class RunScope:
 
     name: str
     mode: str = "local"
-    base_dir: Path = Path()
+    folder: Path = Path()
+    own_folder: Path | None = None
     raw_dir: Path | None = None
     start_time: datetime | None = None
     image_cache: Mapping[str, str] = field(default_factory=_none)
@@ -82,6 +84,11 @@ class RunScope:
     project: str | None = None
     domain: str | None = None
     publish: Callable[[str, Report], None] | None = None
+
+    @property
+    def base_dir(self) -> Path:
+        """The folder of the run's own files; not made until something is put there."""
+        return self.own_folder or self.folder / self.name
 
 
 @dataclass(slots=True, eq=False)
@@ -96,6 +103,8 @@ class TaskContext:
         group_data: the group that this action was called in.
         custom_context: text pairs that go down the tree of actions.
         data: what a task plugin's ``pre`` provides.
+        code_bundle: the code that is shipped with the run, if any.
+        over: whether nobody waits for this attempt any more.
     """
 
     action: ActionID
@@ -106,6 +115,7 @@ class TaskContext:
     custom_context: Mapping[str, str] = field(default_factory=_none)
     data: Mapping[str, Any] = field(default_factory=_none)
     code_bundle: "CodeBundle | None" = None
+    over: bool = False
     _report: Report | None = field(default=None, repr=False)
 
     def __getitem__(self, key: str) -> Any:
