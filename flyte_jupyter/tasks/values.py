@@ -36,14 +36,16 @@ def image_of(image: "Image | str | None") -> "Image | str":
     if image is None or (isinstance(image, str) and image == AUTO):
         return AUTO
     cls = load("flyte_jupyter.tasks.image:Image")
+    found: Image
     if isinstance(image, str):
         if not image.strip():
             raise DefinitionError('image="" names nothing; give an image URI, an Image, or "auto"')
-        found: Image = cls.from_base(image)
+        found = cls.from_base(image)
         return found
-    if not isinstance(image, cls):
-        raise TypeError(f'image={image!r} is a {type(image).__name__}; give an Image, its URI, or "auto"')
-    return image
+    if isinstance(image, cls):
+        found = image
+        return found
+    raise TypeError(f'image={image!r} is a {type(image).__name__}; give an Image, its URI, or "auto"')
 
 
 def built_image(image: "Image | str") -> "Image":

@@ -118,15 +118,18 @@ def main() -> int:
 def verdicts(row: Row, size: int, figures: dict[tuple[str, int], float | str]) -> str:
     """Compare with the goals: ratios of ours to the peer's."""
     ours, out = figures.get((OURS, size)), []
-    for peer, most in row.must.items() or row.aim.items():
+    for peer in dict.fromkeys((*row.must, *row.aim)):
         theirs = figures.get((peer, size))
         if not isinstance(ours, float | int) or not isinstance(theirs, float | int) or not theirs:
             continue
-        ratio = ours / theirs
-        word = "ok" if ratio <= most else "MISSED"
-        if word == "MISSED" and size != row.sizes[-1]:
-            word = "over"
-        out.append(f"{ratio:.4f} of {peer} (must {most:.4f}: {word})")
+        ratio, must = ours / theirs, row.must.get(peer)
+        word = ""
+        if must is not None:
+            missed = "MISSED" if size == row.sizes[-1] else "over"
+            word = f", must {must:.3g}: {'ok' if ratio <= must else missed}"
+        aim = row.aim.get(peer)
+        word += f", aim {aim:.3g}" + (": reached" if ratio <= aim else "") if aim else ""
+        out.append(f"{ratio:.3g} of {peer}{word}")
     return "; ".join(out)
 
 
