@@ -49,16 +49,15 @@ def _of_generic(python_type: Any) -> Builder | None:
     if origin in UNIONS:
         return build_union
     if origin is typing.Literal:
-        return (
-            build_choice if all(type(choice) is str for choice in args) else leaf("choices:build_any_choice")
-        )
+        texts = all(type(choice) is str for choice in args)
+        return build_choice if texts else leaf("choices:build_any_choice")
     if origin is tuple:
         return build_list if args[-1:] == (...,) else _structure("TUPLE")
     if origin is dict:
         return build_dict if args[0] is str else _structure("UNTYPED_DICT")
-    return {list: build_list, set: leaf("pickled:build_set"), frozenset: leaf("pickled:build_set")}.get(
-        origin
-    )
+    if origin in {set, frozenset}:
+        return leaf("pickled:build_set")
+    return build_list if origin is list else None
 
 
 def _structure(form: str) -> Builder:

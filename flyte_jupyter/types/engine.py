@@ -140,10 +140,9 @@ def _registered(resolved: Any) -> TypeTransformer[Any] | None:
 
 
 def _refuse_restricted(resolved: Any) -> None:
-    with suppress(TypeError):
-        if resolved in _registry.restricted:
-            name = _registry.restricted[resolved]
-            raise RestrictedTypeError(f"{name} may not be an input or output of a task")
+    name = _registry.restricted.get(key_of(resolved)) if _registry.restricted else None
+    if name is not None:
+        raise RestrictedTypeError(f"{name} may not be an input or output of a task")
 
 
 @twin
@@ -203,7 +202,7 @@ class TypeEngine:
     @classmethod
     def register_restricted_type(cls, name: str, restricted: Any) -> None:
         """Refuse a type as an input or output."""
-        _registry.restricted[restricted] = name
+        _registry.restricted[key_of(restricted)] = name
         _registry.forget()
 
     @classmethod

@@ -28,6 +28,7 @@ from flyte_jupyter.types.literal import (
 
 VERSION = 1
 _HEADER = 5
+_DEEP = 32
 
 _DATETIME, _DURATION, _BINARY, _BLOB, _DATASET, _VARIANT, _LITERAL = range(7)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -83,11 +84,12 @@ def to_type(data: Any) -> LiteralType:
 class _Types:
     """The types that variants refer to by number."""
 
-    __slots__ = ("_numbers", "listed", "live")
+    __slots__ = ("_numbers", "depth", "listed", "live")
 
     def __init__(self, live: Callable[[Live], Value] | None = None) -> None:
         self.listed: list[LiteralType] = []
         self.live = live
+        self.depth = 0
         self._numbers: dict[int, int] = {}
 
     def number(self, literal_type: LiteralType) -> int:
@@ -130,7 +132,11 @@ def _extend(item: Any, types: _Types, extend: Callable[[Any], Any]) -> Any:
     if kind not in _FIELDS:
         raise TypeTransformerFailedError(f"a {kind.__name__} is no literal value")
     code, fields = _FIELDS[kind]
-    return msgpack.ExtType(code, msgpack.packb(fields(item, types), default=extend))
+    types.depth += 1
+    _require_depth(types.depth)
+    packed = msgpack.ExtType(code, msgpack.packb(fields(item, types), default=extend))
+    types.depth -= 1
+    return packed
 
 
 _FIELDS: Mapping[type, tuple[int, Callable[[Any, _Types], tuple[Any, ...]]]] = {
@@ -173,6 +179,12 @@ def _safely(read: Callable[[Any], Any], data: Any) -> Any:
         raise TypeTransformerFailedError(f"damaged literals: {error}") from error
 
 
+def _require_depth(depth: int) -> None:
+    # Each level of extensions takes 40 kB of the thread's stack when it is read.
+    if depth > _DEEP:
+        raise TypeTransformerFailedError(f"literals are nested more than {_DEEP} levels deep")
+
+
 def _require(condition: object, what: str) -> None:
     if not condition:
         raise TypeTransformerFailedError(f"damaged literals: {what}")
@@ -211,12 +223,14 @@ def _checked(value: Any) -> Literal:
     return value if type(value) is Literal else Literal(value)
 
 
-def _read(data: Any, types: list[LiteralType]) -> Any:
+def _read(data: Any, types: list[LiteralType], depth: int = 0) -> Any:
+    _require_depth(depth)
+
     def extension(code: int, body: bytes) -> Any:
         if code == _BINARY:
             tag, _, value = body.partition(b"\0")
             return Binary(value, tag.decode())
-        return _EXTENSIONS[code](_read(body, types), types)
+        return _EXTENSIONS[code](_read(body, types, depth + 1), types)
 
     return msgpack.unpackb(
         data, ext_hook=extension, object_pairs_hook=Map, use_list=False, strict_map_key=False
