@@ -243,6 +243,8 @@ def _succeeded(action: Any, event: ActionSucceeded) -> None:
 
 def _failed(action: Any, event: ActionFailed) -> None:
     timeout = event.failure.kind == "timeout"
+    if event.inputs is not None:
+        action.inputs = event.inputs
     _end(action, event.time, Phase.TIMED_OUT if timeout else Phase.FAILED, event.failure)
 
 

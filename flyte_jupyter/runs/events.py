@@ -123,7 +123,11 @@ class AttemptFailed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CacheChecked(Event):
-    """The cache was asked. ``status`` is hit, miss, refresh (not asked, will store) or disabled."""
+    """The cache was asked.
+
+    ``status`` is hit, miss, refresh (not asked, will store) or disabled; in a run that continues another one,
+    replayed: the outputs are those of the same action there.
+    """
 
     kind: ClassVar[str] = "cache"
     status: str
@@ -150,10 +154,14 @@ class ActionSucceeded(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionFailed(Event):
-    """The end: no attempt is left. ``failure.kind == "timeout"`` makes the phase TIMED_OUT."""
+    """The end: no attempt is left. ``failure.kind == "timeout"`` makes the phase TIMED_OUT.
+
+    ``inputs`` are packed and whole, where those of ``ActionQueued`` only name what went by reference.
+    """
 
     kind: ClassVar[str] = "failed"
     failure: Failure
+    inputs: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,6 +180,22 @@ class RunInterrupted(Event):
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskSeen(Event):
+    """A run met a task for the first time; or its code changed while the run went on, and it has no version.
+
+    Args:
+        task: qualified name of the task.
+        version: the version of its code; empty if it is not known or not the same all along.
+        parts: what the version is made of (``runs/code.py``).
+    """
+
+    kind: ClassVar[str] = "task"
+    task: str
+    version: str = ""
+    parts: bytes = b""
+
+
 Emit: TypeAlias = Callable[[Event], None]
 """What a backend is given to say what happens. Cheap, never raises, from any thread."""
 
@@ -179,7 +203,7 @@ KINDS: Mapping[str, type[Event]] = {
     c.kind: c
     for c in (
         RunStarted, ActionQueued, AttemptStarted, AttemptFailed, CacheChecked, ReportWritten,
-        ActionSucceeded, ActionFailed, ActionAborted, RunInterrupted,
+        ActionSucceeded, ActionFailed, ActionAborted, RunInterrupted, TaskSeen,
     )
 }  # fmt: skip
 
@@ -217,7 +241,7 @@ def from_plain(data: Mapping[str, Any]) -> Event:
 
 
 def to_json(event: Event) -> str:
-    """Write an event as one line of JSON; inputs and outputs are base64."""
+    """Write an event as one line of JSON; inputs, outputs and parts are base64."""
     data = to_plain(event)
     for name in _BYTES & data.keys():
         data[name] = base64.b64encode(data[name]).decode()
@@ -238,7 +262,7 @@ def from_json(line: str) -> Event:
     return from_plain(data)
 
 
-_BYTES = frozenset({"inputs", "outputs"})
+_BYTES = frozenset({"inputs", "outputs", "parts"})
 _REQUIRED = object()
 
 

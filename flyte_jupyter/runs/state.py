@@ -10,7 +10,15 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from flyte_jupyter.runs.action import ActionState, AttemptState, Phase, apply, begun, closed, reopened
-from flyte_jupyter.runs.events import ROOT, ActionQueued, Event, Failure, RunInterrupted, RunStarted
+from flyte_jupyter.runs.events import (
+    ROOT,
+    ActionQueued,
+    Event,
+    Failure,
+    RunInterrupted,
+    RunStarted,
+    TaskSeen,
+)
 
 __all__ = ["ActionState", "AttemptState", "Phase", "RunState", "advance", "fold", "to_plain"]
 
@@ -30,6 +38,7 @@ class RunState:
         rerun_of: the run that it continues, if it does.
         actions: its actions by name, in the order of their first events. Not to be changed.
         called: the names of the actions that an action called, in order. Not to be changed.
+        seen: the code of the tasks that it met, by qualified name. Not to be changed.
     """
 
     name: str
@@ -42,6 +51,7 @@ class RunState:
     rerun_of: str | None = None
     actions: dict[str, ActionState] = field(default_factory=dict)
     called: dict[str, dict[str, None]] = field(default_factory=dict, repr=False)
+    seen: dict[str, TaskSeen] = field(default_factory=dict, repr=False)
 
     @property
     def root(self) -> ActionState:
@@ -65,7 +75,7 @@ class RunState:
     def snapshot(self) -> "RunState":
         """Copy it, so that advancing the original leaves the copy as it is."""
         called = {parent: dict(names) for parent, names in self.called.items()}
-        return replace(self, actions=dict(self.actions), called=called)
+        return replace(self, actions=dict(self.actions), called=called, seen=dict(self.seen))
 
 
 def fold(events: Iterable[Event]) -> RunState | None:
@@ -80,6 +90,8 @@ def fold(events: Iterable[Event]) -> RunState | None:
         if kind is RunInterrupted:
             for action in drafts.values():
                 apply(action, event)
+        elif isinstance(event, TaskSeen):
+            _see(state, event)
         elif kind is not RunStarted:
             name = event.action
             action = drafts.get(name)
@@ -104,6 +116,8 @@ def advance(state: RunState | None, event: Event) -> RunState:
     if isinstance(event, RunInterrupted):
         for action in [action for action in state.actions.values() if action.ended is None]:
             state.actions[action.name] = _applied(reopened(action), event)
+    elif isinstance(event, TaskSeen):
+        _see(state, event)
     elif not isinstance(event, RunStarted):
         old = state.actions.get(event.action)
         action = _applied(reopened(old) if old else begun(event.action, event.time), event)
@@ -136,6 +150,14 @@ def _place(state: RunState, name: str, parent: str | None) -> None:
         state.called.setdefault(parent, {})[name] = None
 
 
+def _see(state: RunState, event: TaskSeen) -> None:
+    """Keep the code of a task; several versions in one run are none that holds for all of its actions."""
+    before = state.seen.get(event.task)
+    if before is not None and before.version != event.version:
+        event = replace(event, version="")
+    state.seen[event.task] = event
+
+
 def to_plain(state: RunState) -> dict[str, Any]:
     """Write a state as JSON data: what has its default is left out, bytes become base64.
 
@@ -154,5 +176,7 @@ def _slim(value: Any) -> Any:
         return dict(value)
     if not isinstance(value, RunState | ActionState | AttemptState | Failure):
         return value
-    pairs = ((f, getattr(value, f.name)) for f in fields(value) if f.name not in {"actions", "called"})
+    pairs = (
+        (f, getattr(value, f.name)) for f in fields(value) if f.name not in {"actions", "called", "seen"}
+    )
     return {f.name: _slim(v) for f, v in pairs if f.name == "phase" or v not in (f.default, {})}

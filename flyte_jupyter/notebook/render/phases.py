@@ -43,6 +43,9 @@ LOOKS: Mapping[Phase, Look] = {
 CACHED = Look(word="cached", symbol="◆", colour="#2a7a86", urgent=10)
 """Succeeded without running: the result was in the cache."""
 
+_WITHOUT_RUNNING: Mapping[str, Look] = {"hit": CACHED, "replayed": LOOKS[Phase.RECOVERED]}
+"""By what the cache said: succeeded without running."""
+
 ORDER: tuple[Look, ...] = tuple(sorted((*LOOKS.values(), CACHED), key=lambda look: -look.urgent))
 """All looks, the calm ones first, as counts are told."""
 
@@ -54,9 +57,9 @@ BAD_LOOKS = frozenset(LOOKS[phase] for phase in BAD)
 
 def look(action: ActionState) -> Look:
     """Find how an action looks."""
-    if action.cache == "hit" and action.phase is Phase.SUCCEEDED:
-        return CACHED
-    return LOOKS[action.phase]
+    if action.phase is not Phase.SUCCEEDED:
+        return LOOKS[action.phase]
+    return _WITHOUT_RUNNING.get(action.cache, LOOKS[Phase.SUCCEEDED])
 
 
 def tally(actions: Iterable[ActionState]) -> dict[Look, int]:
