@@ -1,0 +1,59 @@
+"""``abort``: stop a run that another process on this machine drives."""
+
+import os
+import signal
+import socket
+import time
+from argparse import Namespace
+
+import psutil
+
+from flyte_jupyter.errors import Error
+from flyte_jupyter.notebook.render.phases import LOOKS
+from flyte_jupyter.runs.run import Run
+from flyte_jupyter.runs.state import RunState
+from flyte_jupyter.terminal import found
+from flyte_jupyter.terminal.screen import Screen
+
+_PATIENCE = 5.0  # seconds for a process to stop what it runs
+_STEP = 0.1
+
+
+def abort(args: Namespace, screen: Screen) -> int:
+    """Interrupt the process that drives a run, as Ctrl-C there would."""
+    run = found.run(args.run, found.store())
+    if run.done():
+        screen.tell(f"run {run.name} has ended already: {LOOKS[run.phase].word}")
+        return 0
+    driver = _driver(run.state)
+    driver.send_signal(signal.SIGINT)
+    if not _ended(run):
+        raise Error(
+            f"process {driver.pid}, which drives run {run.name}, was interrupted and goes on. "
+            "Stop it there: interrupt or restart the kernel"
+        )
+    screen.tell(f"run {run.name} {LOOKS[run.phase].word}")
+    return 0
+
+
+def _driver(state: RunState) -> psutil.Process:
+    """Find the process; another one that got its number since is not it."""
+    host, pid = state.source.get("host"), state.source.get("pid", "")
+    if host not in (None, socket.gethostname()):
+        raise Error(f"run {state.name} is driven by process {pid} on {host}; stop it there")
+    try:
+        process = psutil.Process(int(pid))
+        if process.pid == os.getpid() or process.create_time() > state.started + 1:
+            raise psutil.NoSuchProcess(process.pid)
+    except (psutil.Error, ValueError):
+        raise Error(f"process {pid}, which drove run {state.name}, is gone") from None
+    return process
+
+
+def _ended(run: Run) -> bool:
+    end = time.monotonic() + _PATIENCE
+    while not run.done():
+        if time.monotonic() > end:
+            return False
+        run.store.wait(run.name, run.store.last(run.name), _STEP)
+    return True
