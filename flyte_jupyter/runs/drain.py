@@ -38,6 +38,7 @@ class Drain:
         self._lost: StoreError | None = None
         self._tried = 0.0
         self._busy = False
+        self._closed = False
         self.written = 0
         """The number of the last record that is in the database."""
 
@@ -59,12 +60,16 @@ class Drain:
     def run(self) -> None:
         """Write what came in so far. A failure is kept for ``check``; what was not written is kept, too."""
         with self._lock:
+            if self._closed:  # what still comes in stays in the journal for the next process
+                return
             self._busy = True
-            batch = self._intake.take()
-            self._left = self._left.join(batch) if self._left else batch
-            if self._left:
-                self._try()
-            self._busy = False
+            try:
+                batch = self._intake.take()
+                self._left = self._left.join(batch) if self._left else batch
+                if self._left:
+                    self._try()
+            finally:
+                self._busy = False
 
     def check(self) -> None:
         """Say what went wrong: what is lost once, what fails as long as it does.
@@ -104,14 +109,14 @@ class Drain:
         """
         with self._lock:
             self.run()
+            self._closed = True
             connection, self._connection, self._ledger = self._connection, None, None
             journal = self._intake.journal.id
             with suppress(StoreError, sqlite3.Error):
                 if connection is not None and not self._left:
-                    _interrupt(connection, journal)
-            self._intake.close()
+                    Ledger(connection).interrupt(journal, time(), ENDED)
             with suppress(sqlite3.Error):
-                if connection is not None and not self._left:
+                if self._intake.close() and connection is not None:
                     connection.execute("DELETE FROM journals WHERE id = ?", (journal,))
             if connection is not None:
                 connection.close()
@@ -140,14 +145,7 @@ class Drain:
         connection = self._connect()
         ledger = self._ledger = self._ledger or Ledger(connection)
         journal = self._intake.journal.id
-        try:
-            with transaction(connection):
-                lost = ledger.write(batch, journal)
-                if batch.last:
-                    ledger.mark(journal, batch.last)
-        except BaseException:
-            ledger.forget()
-            raise
+        lost = ledger.commit(batch, journal)
         if lost is not None:
             self._lose(lost)
 
@@ -158,8 +156,3 @@ class Drain:
         if self._connection is None:
             self._connection = connect(self._path)
         return self._connection
-
-
-def _interrupt(connection: sqlite3.Connection, journal: str) -> None:
-    with transaction(connection):
-        Ledger(connection).interrupt(journal, time(), ENDED)

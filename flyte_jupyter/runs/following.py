@@ -3,13 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager, suppress
-from threading import Event as Flag
 from time import monotonic
 from typing import Protocol
 
-from flyte_jupyter.runs.events import (
-    Event,
-)
+from flyte_jupyter.runs.events import Event
+from flyte_jupyter.runs.signal import Signal
 
 _POLL = 0.1  # seconds until what another process wrote is seen
 
@@ -33,7 +31,7 @@ class Log(Protocol):
 def wait(log: Log, listen: Listen, run: str, after: int, timeout: float | None) -> bool:
     """Block until the run has an event behind ``after``; False if ``timeout`` seconds passed before."""
     limit = None if timeout is None else monotonic() + timeout
-    flag = Flag()
+    flag = Signal()
     end = listen(flag.set)
     try:
         while log.last(run) <= after:
@@ -41,7 +39,6 @@ def wait(log: Log, listen: Listen, run: str, after: int, timeout: float | None) 
             if left <= 0:
                 return False
             flag.wait(left)
-            flag.clear()
     finally:
         end()
     return True

@@ -179,10 +179,11 @@ class Intake:
                 if self.results.get(row[0]) is row:
                     del self.results[row[0]]
 
-    def close(self) -> None:
-        """Close the journal."""
+    def close(self) -> bool:
+        """Close the journal, tell whether all that it held is in the database, and begin another."""
         with self._lock:
-            self.journal.close()
+            journal, self.journal = self.journal, Journal(self._folder)
+            return journal.close()
 
     def beat(self) -> None:
         """Say that this process lives, while it has nothing else to say."""

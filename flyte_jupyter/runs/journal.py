@@ -83,12 +83,14 @@ class Journal:
             if segment is not None and segment.end and segment.last <= number:
                 segment.reset()
 
-    def close(self) -> None:
-        """Close the files, and remove them if all that they held is in the database."""
+    def close(self) -> bool:
+        """Close the files; remove them if all that they held is in the database, and tell whether it is."""
         segments = [segment for segment in (self._active, self._other) if segment is not None]
-        if self._lock is not None and not any(segment.end for segment in segments):
+        empty = not any(segment.end for segment in segments)
+        if self._lock is not None and empty:
             remove(self._folder, self.id)
         self.abandon()
+        return empty
 
     def abandon(self) -> None:
         """Let go of the files and leave them as they are: in a forked child they are its parent's.

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from time import time
 from typing import Any
@@ -20,10 +20,12 @@ from flyte_jupyter.runs.events import (
     RunInterrupted,
     RunStarted,
 )
-from flyte_jupyter.runs.intake import Batch, Chunk
+from flyte_jupyter.runs.intake import Batch, Chunk, Row
 from flyte_jupyter.runs.packed import packer
+from flyte_jupyter.runs.schema import transaction
 
 _EVENTS = 512  # in a row at most
+_VARIABLES = 900  # in one statement; some builds of SQLite take 999
 _TEXT = 1 << 16  # characters of log lines in a row, about
 _POISON = (
     TypeError, ValueError, AttributeError, OverflowError, LookupError,
@@ -64,13 +66,14 @@ class _Tally:
 
 
 class Ledger:
-    """Writes batches, each within a transaction of its caller.
+    """Writes batches.
 
     Args:
         connection: to the database.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
         self._run = connection.execute
         self._many = connection.executemany
         self._tallies: dict[str, _Tally] = {}
@@ -79,46 +82,25 @@ class Ledger:
         """Forget what a transaction that was rolled back had told."""
         self._tallies.clear()
 
-    def write(self, batch: Batch, journal: str) -> Exception | None:
-        """Write a batch; what cannot be written, whatever the state of the disk, is left out and told.
+    def commit(self, batch: Batch, journal: str) -> Exception | None:
+        """Write a batch, and how far the journal is in the database by that, in one transaction.
+
+        What cannot be written, whatever the state of the disk, is left out, and why is returned.
 
         Raises:
             sqlite3.DatabaseError: the database or the disk refuses.
         """
-        lost = self._tried(batch, journal)
-        return lost and next(filter(None, [self._tried(part, journal) for part in batch.split()]), lost)
-
-    def _tried(self, batch: Batch, journal: str) -> Exception | None:
-        self._run("SAVEPOINT batch")
         try:
-            self._write(batch, journal)
+            with transaction(self._connection):
+                self._write(batch, journal)
+                self._mark(journal, batch.last)
         except _POISON as error:
-            self._run("ROLLBACK TO batch")
-            self._run("RELEASE batch")
-            self.forget()
-            return error
-        self._run("RELEASE batch")
+            self._forget()
+            return self._salvage(batch, journal) or error
+        except BaseException:
+            self._forget()
+            raise
         return None
-
-    def _write(self, batch: Batch, journal: str) -> None:
-        if batch.events:
-            self._events(batch.events, journal)
-        if batch.chunks:
-            self._logs(batch.chunks, journal)
-        if batch.results:
-            self._many("INSERT OR REPLACE INTO results VALUES (?,?,?,?,?,?,?,?,?,?)", batch.results)
-        if batch.hits:
-            now = time()
-            sql = "UPDATE results SET hits = hits + ?, used = max(used, ?) WHERE key = ?"
-            self._many(sql, [(count, now, key) for key, count in batch.hits.items()])
-
-    def mark(self, journal: str, number: int) -> None:
-        """Note up to which record the journal is in the database."""
-        self._run(
-            "INSERT INTO journals VALUES (?, ?)"
-            " ON CONFLICT (id) DO UPDATE SET committed = max(committed, excluded.committed)",
-            (journal, number),
-        )
 
     def interrupt(self, journal: str, alive: float, reason: str) -> None:
         """Interrupt the runs of a journal; ``alive`` is when its process was last known to live."""
@@ -129,7 +111,58 @@ class Ledger:
             event = RunInterrupted(run=name, action=ROOT, time=max(updated, alive), reason=reason)
             events.append((event, pack(event)))
         if events:
-            self.write(Batch(events=events), journal)
+            self.commit(Batch(events=events), journal)
+
+    def _forget(self) -> None:
+        """Forget what a transaction that was rolled back had told."""
+        self._tallies.clear()
+
+    def _salvage(self, batch: Batch, journal: str) -> Exception | None:
+        lost: Exception | None = None
+        with transaction(self._connection):
+            for part in batch.split():
+                self._run("SAVEPOINT part")
+                try:
+                    self._write(part, journal)
+                except _POISON as error:
+                    self._run("ROLLBACK TO part")
+                    self._forget()
+                    lost = error
+                self._run("RELEASE part")
+            self._mark(journal, batch.last)
+        return lost
+
+    def _write(self, batch: Batch, journal: str) -> None:
+        if batch.events:
+            self._events(batch.events, journal)
+        if batch.chunks:
+            self._logs(batch.chunks, journal)
+        if batch.results:
+            self._insert("OR REPLACE INTO results", batch.results)
+        if batch.hits:
+            now = time()
+            sql = "UPDATE results SET hits = hits + ?, used = max(used, ?) WHERE key = ?"
+            self._many(sql, [(count, now, key) for key, count in batch.hits.items()])
+
+    def _mark(self, journal: str, number: int) -> None:
+        if number:
+            self._run(
+                "INSERT INTO journals VALUES (?, ?)"
+                " ON CONFLICT (id) DO UPDATE SET committed = max(committed, excluded.committed)",
+                (journal, number),
+            )
+
+    def _insert(self, where: str, rows: Sequence[Row]) -> None:
+        """Insert many rows by one call, as each call gives up the interpreter's lock for milliseconds.
+
+        So it is where another thread computes, which is when results and log lines come in.
+        """
+        step = _VARIABLES // len(rows[0])
+        for start in range(0, len(rows), step):
+            part = rows[start : start + step]
+            places = f"({','.join('?' * len(part[0]))})"
+            sql = f"INSERT {where} VALUES {','.join([places] * len(part))}"  # noqa: S608 - only places
+            self._run(sql, [value for row in part for value in row])
 
     def _events(self, events: list[tuple[Event, bytes]], journal: str) -> None:
         runs: dict[str, list[tuple[Event, bytes]]] = {}
@@ -147,7 +180,7 @@ class Ledger:
                 seq += len(part)
                 rows.append((seq, tally.id, len(part), crc32(body), body))
             self._update(run, tally, journal)
-        self._many("INSERT INTO events VALUES (?,?,?,?,?)", rows)
+        self._insert("INTO events", rows)
         self._run("UPDATE sequence SET value = ?", (seq,))
 
     def _tally(self, run: str, event: Event, journal: str) -> _Tally:
@@ -201,7 +234,8 @@ class Ledger:
                 rows.append(  # noqa: PERF401 - a comprehension would hide the two levels
                     (tally.id, text(chunk.action), chunk.attempt, text(chunk.stream), chunk.time, text(part))
                 )
-        self._many("INSERT INTO logs VALUES (NULL,?,?,?,?,?,?)", rows)
+        if rows:
+            self._insert("INTO logs (run, action, attempt, stream, time, text)", rows)
 
 
 def text(value: str) -> str:

@@ -12,7 +12,7 @@ from flyte_jupyter.runs.journal import EVENT, Record, paths, read, remove
 from flyte_jupyter.runs.ledger import Ledger
 from flyte_jupyter.runs.locks import acquire
 from flyte_jupyter.runs.packed import unpacked
-from flyte_jupyter.runs.schema import connect, transaction
+from flyte_jupyter.runs.schema import connect
 
 GONE = "the process that drove it is gone"
 """Why a run is interrupted."""
@@ -58,14 +58,12 @@ def _read_in(path: Path, lock: Path) -> bool:
 
 def _settle(connection: sqlite3.Connection, folder: Path, journal: str) -> None:
     alive = max((p.stat().st_mtime for p in paths(folder, journal) if p.exists()), default=0.0)
-    with transaction(connection):
-        known = connection.execute("SELECT committed FROM journals WHERE id = ?", (journal,)).fetchone()
-        records = read(folder, journal, known[0] if known else 0)
-        ledger = Ledger(connection)
-        if records:
-            ledger.write(_batch(records), journal)
-            ledger.mark(journal, records[-1].number)
-        ledger.interrupt(journal, alive, GONE)
+    known = connection.execute("SELECT committed FROM journals WHERE id = ?", (journal,)).fetchone()
+    records = read(folder, journal, known[0] if known else 0)
+    ledger = Ledger(connection)
+    if records:
+        ledger.commit(_batch(records), journal)
+    ledger.interrupt(journal, alive, GONE)
     remove(folder, journal)
     connection.execute("DELETE FROM journals WHERE id = ?", (journal,))
 
@@ -75,12 +73,11 @@ def _interrupt_lost(connection: sqlite3.Connection, folder: Path) -> None:
     owners = connection.execute("SELECT DISTINCT owner FROM runs WHERE ended IS NULL").fetchall()
     for (owner,) in owners:
         if not paths(folder, owner)[0].exists():
-            with transaction(connection):
-                Ledger(connection).interrupt(owner, 0.0, GONE)
+            Ledger(connection).interrupt(owner, 0.0, GONE)
 
 
 def _batch(records: list[Record]) -> Batch:
-    batch = Batch()
+    batch = Batch(last=records[-1].number)
     for record in records:
         if record.kind == EVENT:
             batch.events.extend((event, record.body) for event in unpacked(record.run, record.body))

@@ -83,8 +83,10 @@ def connect(path: Path) -> sqlite3.Connection:
 @contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     """Write all or nothing. It begins as a writer, so that it waits here and nowhere later."""
-    connection.execute("BEGIN IMMEDIATE")
+    if connection.in_transaction:  # an interrupt kept an earlier one from its end
+        connection.execute("ROLLBACK")
     try:
+        connection.execute("BEGIN IMMEDIATE")
         yield
         connection.execute("COMMIT")
     except BaseException:

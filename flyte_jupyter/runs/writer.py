@@ -8,11 +8,11 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from threading import Event as Flag
 from threading import Lock, Thread, current_thread
 
 from flyte_jupyter.runs.drain import Drain
 from flyte_jupyter.runs.intake import Intake
+from flyte_jupyter.runs.signal import Signal
 
 _NAP = 0.025  # seconds to collect a batch, at most half of what a crash may cost in log lines
 _SHORT_NAP = 0.005  # where somebody in this process follows a run
@@ -33,16 +33,18 @@ class Writer:
         self._path = path
         self.intake = Intake(folder, self._rouse, self._failed)
         self._callbacks: tuple[Callable[[], None], ...] = ()
-        self._waiting: list[Flag] = []
+        self._waiting: list[Signal] = []
         self._thread: Thread | None = None
         self._reset()
 
     def drain(self) -> None:
         """Have what came in so far written. A failure is kept for ``check``."""
-        thread = self._thread
-        if thread is None or not thread.is_alive() or thread is current_thread():
+        if self._drain.idle:
+            return
+        thread = self._thread or self._start()
+        if thread is None or thread is current_thread():
             self._run()
-        elif not self._drain.idle:
+        else:
             self._ask(thread)
 
     def settle(self) -> None:
@@ -89,9 +91,10 @@ class Writer:
 
     def close(self) -> None:
         """Write the rest and stop. What cannot be written stays in the journal for the next process."""
+        self.drain()
         self._closed = True
         self._now.set()
-        self._flag.set()
+        self._something.set()
         self._drain.close()
 
     def forked(self) -> sqlite3.Connection | None:
@@ -107,8 +110,8 @@ class Writer:
         self._asking = Lock()
         self._waiting = []
         self._callbacks = ()
-        self._flag = Flag()  # there is something to write
-        self._now = Flag()  # and somebody waits for it
+        self._something = Signal()  # there is something to write
+        self._now = Signal()  # and somebody waits for it
         self._thread = None
         self._closed = False
 
@@ -116,7 +119,7 @@ class Writer:
         self._drain.fail(error, lost)
 
     def _ask(self, thread: Thread) -> None:
-        done = Flag()
+        done = Signal()
         with self._asking:
             self._waiting.append(done)
         self.hurry()
@@ -137,27 +140,25 @@ class Writer:
     def _rouse(self) -> None:
         if self._thread is None and not self._closed:
             self._start()
-        self._flag.set()
+        self._something.set()
 
-    def _start(self) -> None:
+    def _start(self) -> Thread | None:
+        """Start the thread; one that an interrupt made unknown does no harm beside another."""
         with self._asking:
-            if self._thread is None:
+            if self._thread is None and not self._closed:
                 thread = Thread(target=self._work, name="flyte_jupyter-writer", daemon=True)
                 with suppress(RuntimeError):  # the interpreter is ending: ``close`` writes the rest
                     thread.start()
                     self._thread = thread
+            return self._thread
 
     def _work(self) -> None:
-        while True:
-            if not self._flag.wait(_BEAT):
-                self.intake.beat()
-            elif self._closed:
-                return
-            else:
+        while not self._closed:
+            if self._something.wait(_BEAT):
                 self._now.wait(_PAUSE if self._drain.failing else _SHORT_NAP if self._callbacks else _NAP)
-                self._now.clear()
-                self._flag.clear()
-                self.intake.awake = False
-                self._run()
-                if self._drain.failing:
-                    self._flag.set()
+            else:
+                self.intake.beat()
+            self.intake.awake = False  # before anything is taken: what comes later wakes again
+            self._run()
+            if self._drain.failing:
+                self._something.set()

@@ -7,6 +7,7 @@ import time
 import pytest
 from workers import Progress, start
 
+from flyte_jupyter.runs.events import ActionQueued
 from flyte_jupyter.runs.results import ResultCache
 from flyte_jupyter.runs.state import Phase
 from flyte_jupyter.runs.store import RunStore
@@ -118,4 +119,37 @@ def test_many_processes_write_at_once_and_nothing_is_lost(tmp_path):
         assert "".join(r.text for r in store.logs(f"r{n}")).count("\n") == 250
     seqs = sorted(number for n in range(8) for number, _ in store.events(f"r{n}"))
     assert seqs == list(range(1, len(seqs) + 1))
+    store.end()
+
+
+def test_an_interrupt_at_any_moment_loses_nothing(tmp_path):
+    store, told, interrupts, armed = RunStore(tmp_path), set(), 0, False
+
+    def ring(number, frame):
+        nonlocal armed
+        if armed:
+            armed = False
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGVTALRM, ring)
+    signal.setitimer(signal.ITIMER_VIRTUAL, 0.001, 0.0007)
+    for number in range(100_000):
+        try:
+            armed = True
+            store.append(ActionQueued(run="r1", action=f"a{number}", time=1.0, task="m.f", name="f"))
+            told.add(f"a{number}")
+            if number % 10 == 0:
+                store.flush()
+            armed = False
+        except KeyboardInterrupt:
+            interrupts += 1
+        if interrupts == 100:
+            break
+    signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+    signal.signal(signal.SIGVTALRM, before)
+
+    names = [event.action for _, event in store.events("r1")]
+
+    assert told <= set(names)
+    assert len(names) == len(set(names))
     store.end()

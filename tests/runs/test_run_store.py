@@ -297,6 +297,26 @@ def test_a_run_that_goes_on_is_interrupted_when_its_store_is_closed(folder):
     again.close()
 
 
+def test_what_comes_in_after_the_end_is_read_in_by_the_next_process(folder):
+    code = f"""
+import os, time
+from flyte_jupyter.runs.events import ActionSucceeded, RunStarted
+from flyte_jupyter.runs.store import RunStore
+store = RunStore({str(folder)!r})
+store.append(RunStarted(run="r1", action="a0", time=1.0, task="m.main"))
+store.end()
+store.append(RunStarted(run="r2", action="a0", time=2.0, task="m.main"))
+store.append(ActionSucceeded(run="r2", action="a0", time=3.0))
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=workers.ROOT)
+
+    store = RunStore(folder)
+
+    assert [event.kind for _, event in store.events("r1")] == ["run", "interrupted"]
+    assert [event.kind for _, event in store.events("r2")] == ["run", "succeeded"]
+    store.end()
+
+
 def test_a_run_whose_journal_was_removed_is_interrupted(store, folder):
     one_run(store, "r1")
     store.flush()
