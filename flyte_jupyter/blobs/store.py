@@ -123,7 +123,7 @@ class BlobStore:
         """Keep ``data`` and return its digest."""
         digest: str = xxh3_128_hexdigest(data)
         path = self.path(digest)
-        if not _holds(path, memoryview(data).nbytes):
+        if not (_holds(path, memoryview(data).nbytes) and _freshened(path)):
             with self.writer() as out:
                 out.write(data)
         return digest
@@ -249,6 +249,15 @@ def _well_formed(digest: str) -> bool:
     return len(digest) == _DIGEST and _HEX.issuperset(digest)
 
 
+def _freshened(path: Path) -> bool:
+    """Make a blob young again, as what removes old ones goes by its time; False if it is gone."""
+    try:
+        os.utime(path)
+    except FileNotFoundError:
+        return False
+    return True
+
+
 def _holds(path: Path, size: int) -> bool:
     try:
         return path.stat().st_size == size
@@ -289,6 +298,10 @@ def _make_key(path: Path, draft: Path) -> None:
     # Two processes may make a key at once: a link appears whole and only one of them wins.
     with _private(draft) as file:
         file.write(secrets.token_bytes(32))
-    with suppress(FileExistsError):
+    try:
         os.link(draft, path)
-    draft.unlink()
+    except FileExistsError:
+        pass
+    except OSError:  # a file system without links
+        draft.rename(path)
+    draft.unlink(missing_ok=True)

@@ -144,3 +144,13 @@ def test_deleting_is_final_and_repeatable(blobs):
     blobs.delete(digest)
 
     assert digest not in blobs
+
+
+def test_a_blob_that_is_put_again_is_young_again(tmp_path):
+    store = BlobStore(tmp_path)
+    digest = store.put(b"again")
+    os.utime(store.path(digest), (1, 1))
+
+    store.put(b"again")
+
+    assert store.path(digest).stat().st_mtime > 1
