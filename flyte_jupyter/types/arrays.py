@@ -12,7 +12,8 @@ from flyte_jupyter.types.canonical import content_of
 from flyte_jupyter.types.codec import Codec, CodecOf, bare, misfit
 from flyte_jupyter.types.holding import fetch
 from flyte_jupyter.types.literal import Blob, LiteralType, Live, SimpleType, Value
-from flyte_jupyter.types.pickled import build_pickled, read_object, settle_object
+from flyte_jupyter.types.pickled import build_pickled
+from flyte_jupyter.types.pickles import read_object, settle_object
 
 FORMAT = "NumpyArray"
 

@@ -66,7 +66,7 @@ def _of_object(value: Any) -> str:
 
 
 def _of_pickle(value: Any) -> str:
-    return digest("pickle", _path(type(value)), load("flyte_jupyter.types.pickled:pickle_of")(value))
+    return digest("pickle", _path(type(value)), load("flyte_jupyter.types.pickles:pickle_of")(value))
 
 
 _PICKLING = {"__reduce__", "__reduce_ex__", "__getstate__", "__getnewargs__", "__getnewargs_ex__"}

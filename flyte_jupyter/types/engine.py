@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from html import escape
 from typing import Any, Generic, ParamSpec, TypeVar, cast, get_origin
+from weakref import WeakSet
 
 from flyte_jupyter.blobs import BlobStore
 from flyte_jupyter.errors import DefinitionError, RestrictedTypeError, TypeTransformerFailedError
@@ -54,26 +55,30 @@ class _Registry:
         self.builders: dict[Any, Builder] = {}
         self.by_identity: dict[int, tuple[Any, Codec]] = {}
         self.by_key: dict[Any, tuple[Any, Codec]] = {}
-        self.names: dict[tuple[str, str], int] = {}
+        self.names: set[tuple[str, str]] = set()
+        self.seen: WeakSet[type] = WeakSet()
 
     def forget(self) -> None:
         self.by_identity.clear()
         self.by_key.clear()
-        self.names.clear()
 
     def remember(self, python_type: Any, key: Any, codec: Codec) -> None:
-        if len(self.by_identity) > _LIMIT or len(self.by_key) > _LIMIT:
+        if len(self.by_key) > _LIMIT:
             self.forget()
+        if len(self.by_identity) > _LIMIT:
+            self.by_identity.clear()
         self.by_key[key] = (python_type, codec)
         self.by_identity[id(python_type)] = (python_type, codec)
 
     def meet(self, python_type: Any) -> None:
         """Notice a class that is defined anew."""
-        if isinstance(python_type, type):
-            name = (python_type.__module__, python_type.__qualname__)
-            if self.names.setdefault(name, id(python_type)) != id(python_type):
-                self.forget()
-                self.names[name] = id(python_type)
+        if not isinstance(python_type, type) or python_type in self.seen:
+            return
+        name = (python_type.__module__, python_type.__qualname__)
+        if name in self.names:
+            self.forget()
+        self.seen.add(python_type)
+        self.names.add(name)
 
 
 _registry = _Registry()

@@ -5,12 +5,19 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgpack  # type: ignore[import-untyped]  # the library has no types
-from flyteidl2.core import interface_pb2, literals_pb2, types_pb2  # type: ignore[import-untyped]  # no stubs
+from flyteidl2.core import interface_pb2, literals_pb2  # type: ignore[import-untyped]  # no stubs
 from flyteidl2.task import common_pb2  # type: ignore[import-untyped]  # no stubs
-from google.protobuf import json_format, struct_pb2  # type: ignore[import-untyped]  # no stubs
+from google.protobuf import json_format  # type: ignore[import-untyped]  # no stubs
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # no stubs
 
 from flyte_jupyter.errors import TypeTransformerFailedError
+from flyte_jupyter.types.flyte_types import (
+    columns_of,
+    dataset_message,
+    of_type_message,
+    to_type_message,
+    whole_numbers,
+)
 from flyte_jupyter.types.literal import (
     Binary,
     Blob,
@@ -18,11 +25,24 @@ from flyte_jupyter.types.literal import (
     Literals,
     LiteralType,
     Map,
-    SimpleType,
     StructuredDataset,
     Value,
     Variant,
 )
+
+__all__ = [
+    "decoded",
+    "encoded",
+    "of_interface",
+    "of_literal_message",
+    "of_named",
+    "of_type_message",
+    "to_inputs",
+    "to_interface",
+    "to_literal_message",
+    "to_outputs",
+    "to_type_message",
+]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SIGNATURE = 32
@@ -98,7 +118,7 @@ def _write_blob(scalar: Any, value: Blob) -> None:
 def _write_dataset(scalar: Any, value: StructuredDataset) -> None:
     scalar.structured_dataset.uri = value.uri
     scalar.structured_dataset.metadata.structured_dataset_type.CopyFrom(
-        _dataset_type(value.format, value.columns)
+        dataset_message(value.format, value.columns)
     )
 
 
@@ -171,16 +191,7 @@ def _read_primitive(message: Any) -> Value:
 
 def _read_generic(message: Any) -> Value:
     """Read a JSON object, which forms in a browser send, as the structure that it stands for."""
-    return Binary(msgpack.packb(_whole(json_format.MessageToDict(message))), "msgpack")
-
-
-def _whole(data: Any) -> Any:
-    """JSON has one kind of number: whole ones are integers again."""
-    if isinstance(data, dict):
-        return {key: _whole(item) for key, item in data.items()}
-    if isinstance(data, list):
-        return [_whole(item) for item in data]
-    return int(data) if isinstance(data, float) and data.is_integer() else data
+    return Binary(msgpack.packb(whole_numbers(json_format.MessageToDict(message))), "msgpack")
 
 
 def _read_blob(message: Any) -> Value:
@@ -190,7 +201,7 @@ def _read_blob(message: Any) -> Value:
 
 def _read_dataset(message: Any) -> Value:
     kind = message.metadata.structured_dataset_type
-    return StructuredDataset(message.uri, kind.format, _columns(kind))
+    return StructuredDataset(message.uri, kind.format, columns_of(kind))
 
 
 _READERS: Mapping[str, Callable[[Any], Value]] = {
@@ -201,86 +212,6 @@ _READERS: Mapping[str, Callable[[Any], Value]] = {
     "structured_dataset": _read_dataset,
     "generic": _read_generic,
     "union": lambda message: Variant(_element(message.value), of_type_message(message.type)),
-}
-
-
-def to_type_message(literal_type: LiteralType) -> Any:
-    """Write a type as a ``core.LiteralType`` message."""
-    message = types_pb2.LiteralType()
-    _write_kind(message, literal_type)
-    if literal_type.metadata is not None:
-        message.metadata.CopyFrom(_struct(literal_type.metadata))
-    if literal_type.annotation is not None:
-        message.annotation.annotations.CopyFrom(_struct(literal_type.annotation))
-    if literal_type.tag:
-        message.structure.tag = literal_type.tag
-    return message
-
-
-def _write_kind(message: Any, t: LiteralType) -> None:
-    if t.simple is not None:
-        message.simple = int(t.simple)
-    elif t.collection is not None:
-        message.collection_type.CopyFrom(to_type_message(t.collection))
-    elif t.map_value is not None:
-        message.map_value_type.CopyFrom(to_type_message(t.map_value))
-    elif t.blob is not None:
-        message.blob.SetInParent()
-        message.blob.format, message.blob.dimensionality = t.blob[0], int(t.blob[1])
-    elif t.enum is not None:
-        message.enum_type.SetInParent()
-        message.enum_type.values.extend(t.enum)
-    elif t.dataset is not None:
-        message.structured_dataset_type.SetInParent()
-        message.structured_dataset_type.CopyFrom(_dataset_type(*t.dataset))
-    elif t.union is not None:
-        message.union_type.SetInParent()
-        message.union_type.variants.extend(to_type_message(variant) for variant in t.union)
-
-
-def _dataset_type(form: str, columns: tuple[tuple[str, LiteralType], ...]) -> Any:
-    message = types_pb2.StructuredDatasetType(format=form)
-    for name, kind in columns:
-        message.columns.add(name=name, literal_type=to_type_message(kind))
-    return message
-
-
-def _struct(data: Mapping[str, Any]) -> Any:
-    return json_format.ParseDict(dict(data), struct_pb2.Struct())
-
-
-def of_type_message(message: Any) -> LiteralType:
-    """Read a ``core.LiteralType`` message."""
-    kind = message.WhichOneof("type")
-    read = _KINDS.get(kind)
-    if read is None:
-        raise TypeTransformerFailedError(f"a type of the kind {kind or 'nothing'} has no form here")
-    field, value = read(getattr(message, kind))
-    given: dict[str, Any] = {
-        field: value,
-        "metadata": _json(message.metadata) if message.HasField("metadata") else None,
-        "annotation": _json(message.annotation.annotations) if message.HasField("annotation") else None,
-        "tag": message.structure.tag,
-    }
-    return LiteralType(**given)
-
-
-def _json(message: Any) -> Any:
-    return _whole(json_format.MessageToDict(message))
-
-
-def _columns(message: Any) -> tuple[tuple[str, LiteralType], ...]:
-    return tuple((column.name, of_type_message(column.literal_type)) for column in message.columns)
-
-
-_KINDS: Mapping[str | None, Callable[[Any], tuple[str, Any]]] = {
-    "simple": lambda value: ("simple", SimpleType(value)),
-    "collection_type": lambda message: ("collection", of_type_message(message)),
-    "map_value_type": lambda message: ("map_value", of_type_message(message)),
-    "blob": lambda message: ("blob", (message.format, bool(message.dimensionality))),
-    "enum_type": lambda message: ("enum", tuple(message.values)),
-    "structured_dataset_type": lambda message: ("dataset", (message.format, _columns(message))),
-    "union_type": lambda message: ("union", tuple(of_type_message(variant) for variant in message.variants)),
 }
 
 

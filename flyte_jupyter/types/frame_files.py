@@ -10,7 +10,7 @@ from flyte_jupyter.types.codec import misfit
 from flyte_jupyter.types.frame_engine import decoded, decoder_of, encoded, encoder_of
 from flyte_jupyter.types.holding import fetch
 from flyte_jupyter.types.literal import StructuredDataset
-from flyte_jupyter.types.pickled import pickle_of, read_signed
+from flyte_jupyter.types.pickles import pickle_of, read_signed
 
 LIBRARIES = ("pandas", "polars", "pyarrow")
 

@@ -70,24 +70,12 @@ def _compound(literal_type: LiteralType) -> Any:
     if literal_type.union is not None:
         if {variant.tag for variant in literal_type.union} == {"FlytePickle"}:
             return Any
-        return (
-            reduce(or_, map(guess, literal_type.union), type(None))
-            if _has_none(literal_type)
-            else _either(literal_type)
-        )
+        return reduce(or_, map(guess, literal_type.union)) if literal_type.union else Any
     if literal_type.dataset is not None:
         return load("flyte_jupyter.types.handles:DataFrame")
     if literal_type.blob is not None:
         return _of_blob(*literal_type.blob)
     raise ValueError(f"no Python type reads {literal_type}")
-
-
-def _has_none(literal_type: LiteralType) -> bool:
-    return any(variant.simple is SimpleType.NONE for variant in literal_type.union or ())
-
-
-def _either(literal_type: LiteralType) -> Any:
-    return reduce(or_, map(guess, literal_type.union or ()))
 
 
 def _of_blob(form: str, multipart: bool) -> Any:

@@ -20,10 +20,18 @@ from flyte_jupyter.types.literal import (
     LiteralType,
     Live,
     Map,
-    SimpleType,
     StructuredDataset,
     Value,
     Variant,
+)
+from flyte_jupyter.types.packed_types import (
+    PRIMITIVE,
+    data_type,
+    of_type,
+    require,
+    safely,
+    to_columns,
+    to_text,
 )
 
 VERSION = 1
@@ -33,8 +41,7 @@ _DEEP = 32
 _DATETIME, _DURATION, _BINARY, _BLOB, _DATASET, _VARIANT, _LITERAL = range(7)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_PRIMITIVE = frozenset({type(None), bool, int, float, str, datetime, timedelta})
-_FLAT = _PRIMITIVE | {Binary, Blob, StructuredDataset}
+_FLAT = PRIMITIVE | {Binary, Blob, StructuredDataset}
 
 
 def pack(literals: Literals) -> bytes:
@@ -54,7 +61,7 @@ def unpack(data: bytes | memoryview) -> dict[str, Literal]:
     Raises:
         TypeTransformerFailedError: the bytes are damaged or of a newer version.
     """
-    literals: dict[str, Literal] = _safely(_unpack, data)
+    literals: dict[str, Literal] = safely(_unpack, data)
     return literals
 
 
@@ -66,19 +73,8 @@ def pack_value(value: Value, live: Callable[[Live], Value] | None = None) -> byt
 
 def unpack_value(data: bytes | memoryview) -> Value:
     """Read what ``pack_value`` wrote."""
-    value: Value = _safely(_unpack_value, data)
+    value: Value = safely(_unpack_value, data)
     return value
-
-
-def of_type(literal_type: LiteralType) -> list[Any]:
-    """Write a type as plain data."""
-    return _of_type(literal_type)
-
-
-def to_type(data: Any) -> LiteralType:
-    """Read a type from plain data; ``TypeTransformerFailedError`` if it is none."""
-    literal_type: LiteralType = _safely(_to_type, data)
-    return literal_type
 
 
 class _Types:
@@ -143,40 +139,11 @@ _FIELDS: Mapping[type, tuple[int, Callable[[Any, _Types], tuple[Any, ...]]]] = {
     Blob: (_BLOB, lambda v, _: (v.uri, v.format, v.multipart)),
     StructuredDataset: (
         _DATASET,
-        lambda v, _: (v.uri, v.format, [(name, _of_type(kind)) for name, kind in v.columns]),
+        lambda v, _: (v.uri, v.format, [(name, of_type(kind)) for name, kind in v.columns]),
     ),
     Variant: (_VARIANT, lambda v, types: (v.value, types.number(v.type))),
     Literal: (_LITERAL, lambda v, _: (v.value, v.hash, dict(v.metadata))),
 }
-
-
-def _of_type(t: LiteralType) -> list[Any]:
-    """Write only what is set, by field number."""
-    dataset = t.dataset and [t.dataset[0], [(name, _of_type(column)) for name, column in t.dataset[1]]]
-    values = (
-        None if t.simple is None else int(t.simple),
-        t.collection and _of_type(t.collection),
-        t.map_value and _of_type(t.map_value),
-        t.blob,
-        t.enum,
-        dataset,
-        None if t.union is None else [_of_type(variant) for variant in t.union],
-        None if t.metadata is None else dict(t.metadata),
-        None if t.annotation is None else dict(t.annotation),
-        t.tag or None,
-    )
-    return [part for number, value in enumerate(values) if value is not None for part in (number, value)]
-
-
-def _safely(read: Callable[[Any], Any], data: Any) -> Any:
-    try:
-        return read(data)
-    except TypeTransformerFailedError:
-        raise
-    except (ValueError, TypeError, LookupError, OverflowError, RecursionError, AttributeError) as error:
-        raise TypeTransformerFailedError(f"damaged literals: {type(error).__name__}: {error}") from error
-    except msgpack.UnpackException as error:
-        raise TypeTransformerFailedError(f"damaged literals: {error}") from error
 
 
 def _require_depth(depth: int) -> None:
@@ -185,31 +152,26 @@ def _require_depth(depth: int) -> None:
         raise TypeTransformerFailedError(f"literals are nested more than {_DEEP} levels deep")
 
 
-def _require(condition: object, what: str) -> None:
-    if not condition:
-        raise TypeTransformerFailedError(f"damaged literals: {what}")
-
-
 def _framed(body: bytes, types: _Types) -> bytes:
-    header: bytes = msgpack.packb([_of_type(t) for t in types.listed]) if types.listed else b""
+    header: bytes = msgpack.packb([of_type(t) for t in types.listed]) if types.listed else b""
     return b"%c%b%b%b" % (VERSION, len(header).to_bytes(4, "big"), header, body)
 
 
 def _unframed(data: bytes | memoryview) -> Any:
     view = memoryview(data).cast("B")
-    _require(len(view) > _HEADER, "too short")
+    require(len(view) > _HEADER, "too short")
     if view[0] > VERSION:
         raise TypeTransformerFailedError(f"literals of version {view[0]}; this version reads up to {VERSION}")
     end = _HEADER + int.from_bytes(view[1:_HEADER], "big")
     types = _read(view[_HEADER:end], []) if end > _HEADER else ()
-    _require(type(types) is tuple, "no types")
-    return _read(view[end:], [_to_type(item) for item in types])
+    require(type(types) is tuple, "no types")
+    return _read(view[end:], [data_type(item) for item in types])
 
 
 def _unpack(data: bytes | memoryview) -> dict[str, Literal]:
     values = _unframed(data)
-    _require(type(values) is Map, "no literals")
-    return {_text(name): _checked(value) for name, value in values.items()}
+    require(type(values) is Map, "no literals")
+    return {to_text(name): _checked(value) for name, value in values.items()}
 
 
 def _unpack_value(data: bytes | memoryview) -> Value:
@@ -238,43 +200,38 @@ def _read(data: Any, types: list[LiteralType], depth: int = 0) -> Any:
 
 
 def _datetime(data: Any, _: Any) -> datetime:
-    _require(type(data) is int, "no instant")
+    require(type(data) is int, "no instant")
     return _EPOCH + timedelta(microseconds=data)
 
 
 def _duration(data: Any, _: Any) -> timedelta:
     days, seconds, microseconds = data
-    _require({type(days), type(seconds), type(microseconds)} == {int}, "no duration")
+    require({type(days), type(seconds), type(microseconds)} == {int}, "no duration")
     return timedelta(days, seconds, microseconds)
 
 
 def _blob(data: Any, _: Any) -> Blob:
     uri, form, multipart = data
-    _require(type(uri) is str and type(form) is str and type(multipart) is bool, "no blob")
+    require(type(uri) is str and type(form) is str and type(multipart) is bool, "no blob")
     return Blob(uri, form, multipart)
 
 
 def _dataset(data: Any, _: Any) -> StructuredDataset:
     uri, form, columns = data
-    _require(type(uri) is str and type(form) is str, "no dataset")
-    return StructuredDataset(uri, form, _columns(columns))
-
-
-def _columns(data: Any) -> tuple[tuple[str, LiteralType], ...]:
-    _require(all(type(name) is str for name, _ in data), "no columns")
-    return tuple((name, _to_type(column)) for name, column in data)
+    require(type(uri) is str and type(form) is str, "no dataset")
+    return StructuredDataset(uri, form, to_columns(columns))
 
 
 def _variant(data: Any, types: list[LiteralType]) -> Variant:
     value, number = data
-    _require(type(number) is int and number >= 0, "no variant")
+    require(type(number) is int and number >= 0, "no variant")
     return Variant(value, types[number])
 
 
 def _literal(data: Any, _: Any) -> Literal:
     value, hash_, metadata = data
-    _require(type(hash_) is str and type(metadata) is Map, "no literal")
-    _require(all(type(k) is str and type(v) is str for k, v in metadata.items()), "no metadata")
+    require(type(hash_) is str and type(metadata) is Map, "no literal")
+    require(all(type(k) is str and type(v) is str for k, v in metadata.items()), "no metadata")
     return Literal(value, hash_, dict(metadata))
 
 
@@ -296,71 +253,12 @@ def _check(value: Any) -> None:
             for item in value:
                 _check(item)
     elif kind is Map:
-        _require({str}.issuperset(map(type, value)), "a key is no text")
+        require({str}.issuperset(map(type, value)), "a key is no text")
         if not _FLAT.issuperset(map(type, value.values())):
             for item in value.values():
                 _check(item)
     elif kind is Variant or kind is Literal:
-        _require(kind is Variant or type(value.value) is not Literal, "a literal in a literal")
+        require(kind is Variant or type(value.value) is not Literal, "a literal in a literal")
         _check(value.value)
     else:
-        _require(kind in _FLAT, f"a {kind.__name__} is no value")
-
-
-def _to_type(data: Any) -> LiteralType:
-    _require(type(data) is tuple and len(data) % 2 == 0, "no type")
-    given = {}
-    for number, value in zip(data[::2], data[1::2], strict=True):
-        _require(type(number) is int and 0 <= number < len(_PARTS), "an unknown kind of type")
-        name, convert = _PARTS[number]
-        given[name] = convert(value)
-    return LiteralType(**given)
-
-
-def _text(data: Any) -> str:
-    _require(type(data) is str, "no text")
-    return str(data)
-
-
-def _texts(data: Any) -> tuple[str, ...]:
-    _require(type(data) is tuple and {str}.issuperset(map(type, data)), "no texts")
-    return tuple(data)
-
-
-def _blob_type(data: Any) -> tuple[str, bool]:
-    form, multipart = data
-    _require(type(form) is str and type(multipart) is bool, "no blob type")
-    return form, multipart
-
-
-def _dataset_type(data: Any) -> tuple[str, tuple[tuple[str, LiteralType], ...]]:
-    form, columns = data
-    return _text(form), _columns(columns)
-
-
-def _json(data: Any) -> dict[str, Any]:
-    _require(type(data) is Map, "no JSON object")
-    return {_text(key): _json_value(value) for key, value in data.items()}
-
-
-def _json_value(data: Any) -> Any:
-    if type(data) is Map:
-        return _json(data)
-    if type(data) is tuple:
-        return [_json_value(item) for item in data]
-    _require(type(data) in _PRIMITIVE, "no JSON value")
-    return data
-
-
-_PARTS: tuple[tuple[str, Callable[[Any], Any]], ...] = (
-    ("simple", SimpleType),
-    ("collection", _to_type),
-    ("map_value", _to_type),
-    ("blob", _blob_type),
-    ("enum", _texts),
-    ("dataset", _dataset_type),
-    ("union", lambda data: tuple(_to_type(item) for item in data)),
-    ("metadata", _json),
-    ("annotation", _json),
-    ("tag", _text),
-)
+        require(kind in _FLAT, f"a {kind.__name__} is no value")

@@ -1,47 +1,28 @@
 """Values of types that have no form of their own: live in this process, signed pickles outside of it."""
 
 import hashlib
-import io
 import pickle
-import pickletools
 import typing
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, get_args, get_origin
 
-from flyte_jupyter.blobs import BlobStore, digest_of, uri_of
-from flyte_jupyter.errors import Error, InitializationError, TypeTransformerFailedError
-from flyte_jupyter.loading import load
 from flyte_jupyter.types.canonical import content_of, sorted_items
 from flyte_jupyter.types.codec import Codec, CodecOf, bare, misfit, name_of, namesakes
-from flyte_jupyter.types.holding import fetch, held, trusted
-from flyte_jupyter.types.literal import Binary, Blob, Literal, LiteralType, Live, SimpleType, Value
-from flyte_jupyter.types.messages import TAG, unpacked
+from flyte_jupyter.types.literal import Binary, Literal, LiteralType, Live, SimpleType, Value
+from flyte_jupyter.types.pickles import (
+    FORMAT,
+    INLINE,
+    Snapshot,
+    plain_pickle,
+    read_object,
+    settle_object,
+    thawed,
+)
 
 NAME = "FlytePickle"
-FORMAT = "PythonPickle"
-SIGNED = "pickle"
-"""The tag of an inline pickle that begins with the store's signature."""
 
-INLINE = 10 * 1024
-"""Pickles up to this many bytes stay inside of the literal."""
 
-_SIGNATURE = 32
 _BUILTIN = (list, dict, set, frozenset, tuple, bytearray)
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """A copy of builtin data as it was when it was passed; each reader gets a copy of its own."""
-
-    data: bytes
-
-
-class _Plain(pickle.Pickler):
-    """Pickles builtin data only."""
-
-    def reducer_override(self, thing: Any) -> Any:
-        raise pickle.PicklingError(type(thing).__name__)
 
 
 def literal_type(python_type: Any) -> LiteralType:
@@ -68,7 +49,7 @@ def build_pickled(python_type: Any, _codec_of: CodecOf) -> Codec:
         read=lambda value: accept(read_object(value)),
         exact=_exact(python_type),
         settle=settle_object,
-        digest=lambda value: content_of(_thawed(value)),
+        digest=lambda value: content_of(thawed(value)),
     )
 
 
@@ -147,22 +128,9 @@ def _short_bytes(data: bytes) -> bytes:
 
 def live(value: Any, python_type: Any) -> Live:
     """Hold a value: builtin data as a copy, everything else by reference."""
-    if type(value) in _BUILTIN and (data := _plain_pickle(value)) is not None:
+    if type(value) in _BUILTIN and (data := plain_pickle(value)) is not None:
         return Live(Snapshot(data), python_type)
     return Live(value, python_type)
-
-
-def _plain_pickle(value: Any) -> bytes | None:
-    buffer = io.BytesIO()
-    try:
-        _Plain(buffer, 5).dump(value)
-    except (pickle.PicklingError, RecursionError):
-        return None
-    return buffer.getvalue()
-
-
-def _thawed(value: Any) -> Any:
-    return pickle.loads(value.data) if isinstance(value, Snapshot) else value  # noqa: S301 - made in this process
 
 
 def _acceptor(python_type: Any) -> Callable[[Any], Any]:
@@ -203,135 +171,3 @@ def _exact(python_type: Any) -> Callable[[Any], bool]:
     if python_type is typing.Any or not isinstance(cls, type):
         return lambda _: False
     return lambda value: type(value) is cls
-
-
-def settle_object(value: Any, blobs: BlobStore) -> Value:
-    """Write an object as a pickle signed by the store: small ones inline, others as a blob."""
-    data = value.data if isinstance(value, Snapshot) else pickle_of(value)
-    signature = blobs.sign(data)
-    if len(data) <= INLINE:
-        return Binary(signature + data, SIGNED)
-    with blobs.writer() as out:
-        out.write(signature)
-        out.write(data)
-    return Blob(uri_of(out.digest), FORMAT)
-
-
-def pickle_of(value: Any) -> bytes:
-    """Pickle any object; classes and functions of the notebook go along.
-
-    Raises:
-        TypeTransformerFailedError: it cannot be pickled.
-    """
-    if (data := _plain_pickle(value)) is not None:
-        return data
-    try:
-        return load("cloudpickle:dumps")(value, protocol=5)  # type: ignore[no-any-return]
-    except Exception as error:
-        kind = name_of(type(value))
-        raise TypeTransformerFailedError(
-            f"a {kind} cannot be kept or sent: it cannot be pickled ({error}). "
-            "Pass what it is made of instead, or keep the task in this process and uncached"
-        ) from error
-
-
-def read_object(value: Value) -> Any:
-    """Read an object from what ``settle_object`` or another implementation wrote.
-
-    Raises:
-        TypeTransformerFailedError: the pickle is damaged or nobody vouches for it.
-    """
-    value = bare(value)
-    if type(value) is Live:
-        return _thawed(value.value)
-    if isinstance(value, Blob) and value.format == FORMAT:
-        return read_signed(_blob(value), "object")
-    if isinstance(value, Binary) and value.tag == SIGNED:
-        return read_signed(memoryview(value.value), "object")
-    if isinstance(value, Binary) and value.tag == TAG:
-        return unpacked(value, "plain data")
-    if isinstance(value, Binary) and not value.tag:
-        return _load(value.value) if trusted() else _load_plain(value.value)
-    raise misfit("a pickled object", value)
-
-
-def read_signed(data: memoryview, what: str) -> Any:
-    """Unpickle what begins with the signature of the store in use."""
-    signature, body = data[:_SIGNATURE], data[_SIGNATURE:]
-    if not trusted():
-        _verify(signature, body, what)
-    return _load(body)
-
-
-def _verify(signature: memoryview, body: memoryview, what: str) -> None:
-    try:
-        genuine = held().signed(signature, body)
-    except InitializationError as error:
-        raise TypeTransformerFailedError(
-            f"this {what} is a pickle and no store is open to vouch for it"
-        ) from error
-    if not genuine:
-        raise TypeTransformerFailedError(
-            f"this {what} is a pickle that was not written by this store; unpickling it could run foreign "
-            "code. If you trust its author, read it within flyte_jupyter.types.trusting()"
-        )
-
-
-def _blob(value: Blob) -> memoryview:
-    if (digest := digest_of(value.uri)) is not None:
-        return fetch(digest, "object")
-    if not trusted():
-        raise TypeTransformerFailedError(
-            f"the pickle at {value.uri!r} is outside of the store and not trusted"
-        )
-    with open(value.uri.removeprefix("file://"), "rb") as file:  # noqa: PTH123 - an address, not a Path
-        return memoryview(bytes(_SIGNATURE) + file.read())
-
-
-def _load(data: bytes | memoryview) -> Any:
-    try:
-        return pickle.loads(data)  # noqa: S301 - signed by this store or trusted by the user
-    except Error:
-        raise
-    except Exception as error:
-        raise TypeTransformerFailedError(f"damaged pickle: {type(error).__name__}: {error}") from error
-
-
-_UNSAFE = frozenset(
-    [
-        "GLOBAL",
-        "STACK_GLOBAL",
-        "REDUCE",
-        "BUILD",
-        "INST",
-        "OBJ",
-        "NEWOBJ",
-        "NEWOBJ_EX",
-        "EXT1",
-        "EXT2",
-        "EXT4",
-        "PERSID",
-        "BINPERSID",
-        "PUT",
-        "BINPUT",
-        "LONG_BINPUT",
-        "BYTEARRAY8",
-        "NEXT_BUFFER",
-        "READONLY_BUFFER",
-    ]
-)
-"""What can call code, or make a short pickle take endless memory."""
-
-
-def _load_plain(data: bytes) -> Any:
-    """Read a pickle of builtin data from anybody."""
-    try:
-        found = {code.name for code, _, _ in pickletools.genops(data)} & _UNSAFE
-    except Exception as error:
-        raise TypeTransformerFailedError(f"damaged pickle: {type(error).__name__}: {error}") from error
-    if found:
-        raise TypeTransformerFailedError(
-            "this pickle holds more than plain data and nobody vouches for it; unpickling it could run "
-            "foreign code. If you trust its author, read it within flyte_jupyter.types.trusting()"
-        )
-    return _load(data)

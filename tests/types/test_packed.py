@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from flyte_jupyter.errors import TypeTransformerFailedError
 from flyte_jupyter.types import Literal, LiteralType, TypeEngine
 from flyte_jupyter.types.literal import Binary, Blob, Live, Map, SimpleType, StructuredDataset, Variant
-from flyte_jupyter.types.packed import of_type, pack, pack_value, to_type, unpack, unpack_value
+from flyte_jupyter.types.packed import pack, pack_value, unpack, unpack_value
+from flyte_jupyter.types.packed_types import of_type, to_type
 
 PRIMITIVES = st.one_of(
     st.none(),

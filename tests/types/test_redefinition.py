@@ -9,7 +9,7 @@ import pytest
 
 from flyte_jupyter.errors import TypeTransformerFailedError
 from flyte_jupyter.types import TypeEngine
-from flyte_jupyter.types.pickled import Snapshot
+from flyte_jupyter.types.pickles import Snapshot
 
 SOURCE = {
     "enum": (
