@@ -1,0 +1,173 @@
+"""The sub-commands of ``%flyte`` that need the kernel; the others are those of the terminal."""
+
+import argparse
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from IPython.core.error import UsageError
+
+from flyte_jupyter.engine.setup import process
+from flyte_jupyter.loading import load
+from flyte_jupyter.notebook import asked, borrowed, why
+from flyte_jupyter.notebook.here import Here
+from flyte_jupyter.notebook.options import BY_NAME, Line
+from flyte_jupyter.notebook.render.objects import object_html, object_text
+from flyte_jupyter.notebook.render.report import report_frame
+from flyte_jupyter.notebook.shown import bundle_of
+from flyte_jupyter.runs.run import Run
+from flyte_jupyter.tasks.environment import TaskEnvironment, environments
+
+Given = argparse.Namespace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """One sub-command.
+
+    Args:
+        name: its name.
+        does: what it does, in one sentence.
+        example: how it is called.
+        act: does it; what it returns is the cell's value.
+        arguments: adds its arguments to a parser.
+    """
+
+    name: str
+    does: str
+    example: str
+    act: Callable[[Given, Here], Any]
+    arguments: Callable[[argparse.ArgumentParser], object] = lambda _parser: None
+
+
+def run_of(name: str, here: Here) -> Run:
+    """Find a run: a variable, one that goes on here, or in the store by name, its beginning, or ``last``."""
+    held = here.names.get(name)
+    if isinstance(held, Run):
+        return held
+    live = here.blocks.live(name) if name else []
+    if len(live) == 1:
+        return live[0]
+    found: Run = load("flyte_jupyter.terminal.found:run")(name, process.setup.store())
+    return found
+
+
+def run(given: Given, here: Here) -> Any:
+    """Run a task with inputs from the notebook's names."""
+    task = here.task(given.task)
+    said = {name: BY_NAME[name].value(getattr(given, name)) for name in ("mode",) if getattr(given, name)}
+    line = Line(None, {**said, "background": given.background, "wait": given.wait})
+    args, kwargs = asked.inputs_of(", ".join(given.inputs), here.names)
+    handle = asked.run(task, args, kwargs, line, here.blocks)
+    if given.to:
+        here.names[BY_NAME["as"].value(given.to)] = handle
+    return asked.value_of(handle) if handle.done() else None
+
+
+def show(given: Given, here: Here) -> None:
+    """Show a run's card."""
+    here.show(bundle_of(run_of(given.run, here)))
+
+
+def report(given: Given, here: Here) -> None:
+    """Show an action's report."""
+    of = run_of(given.run, here)
+    having = [
+        one for one in load("flyte_jupyter.terminal.found:actions")(of, given.action) if one.state.report
+    ]
+    if len(having) != 1:
+        listed = ", ".join(one.name for one in having[:10]) or "a task with report=True writes one"
+        raise UsageError(f"run {of.name} has {len(having)} such reports: {listed}")
+    page = having[0].report()
+    here.show({"text/html": str(report_frame(page)), "text/plain": f"report of {having[0].state.task}"})
+
+
+def abort(given: Given, here: Here) -> None:
+    """Stop a run of this kernel; that of another process is interrupted there."""
+    found = run_of(given.run, here)
+    live = [one for one in here.blocks.live() if one.name == found.name]
+    if not live:
+        borrowed.run(["abort", found.name])
+        return
+    live[0].abort("aborted by %flyte abort")
+    live[0].wait(2.0)
+    print(f"run {found.name} {live[0].phase.value.lower()}")  # noqa: T201 - the cell's output
+
+
+def explain(given: Given, here: Here) -> None:
+    """Say whether a task's result would be taken from the cache, and if not, what changed."""
+    task, store, now = here.task(given.task), process.setup.store(), time.time()
+    if given.inputs:
+        values = asked.inputs_of(", ".join(given.inputs), here.names)
+        lines = why.verdict_for(task, values, store, now)
+    else:
+        lines = why.verdict(task, store, now)
+    print("\n  ".join(lines))  # noqa: T201 - the cell's output
+
+
+def env(_given: Given, here: Here) -> None:
+    """Show what the kernel is connected to, and its environments."""
+    setup = process.setup
+    facts: dict[str, object] = {
+        "Python": platform.python_version(),
+        "Store": str(setup.store().folder),
+        "Mode": setup.mode,
+        "There": setup.there.name if setup.there is not None else "nothing is connected",
+        "Notebook": here.cells.notebook(),
+        "Runs going on": len(here.blocks.live()),
+        "Environments": {name: _tasks(found) for name, found in environments().items()} or "none",
+    }
+    here.show({"text/html": str(object_html("Kernel", facts)), "text/plain": object_text("Kernel", facts)})
+
+
+def _tasks(found: Any) -> str:
+    names = [task.short_name for task in found.tasks.values()] if isinstance(found, TaskEnvironment) else []
+    return ", ".join(names) or "no tasks"
+
+
+def _for_run(to: argparse.ArgumentParser) -> None:
+    to.add_argument("task", metavar="TASK", help="a task's name, or a variable that holds one")
+    to.add_argument("inputs", metavar="NAME=VALUE", nargs="*", help="an input; a Python expression")
+    to.add_argument("--mode", help="local, hybrid or remote")
+    to.add_argument("--as", dest="to", metavar="RUNVAR", help="the variable that gets the run")
+    to.add_argument("--background", action="store_true", help="do not wait for it")
+    to.add_argument("--wait", action="store_true", help="wait for it, in mode remote too")
+
+
+def _for_a_run(to: argparse.ArgumentParser) -> None:
+    to.add_argument(
+        "run", metavar="RUN", nargs="?", default="last", help="its name, its beginning, 'last', a variable"
+    )
+
+
+def _for_report(to: argparse.ArgumentParser) -> None:
+    _for_a_run(to)
+    to.add_argument("action", metavar="ACTION", nargs="?", help="an action's name or its task")
+
+
+def _for_abort(to: argparse.ArgumentParser) -> None:
+    to.add_argument("run", metavar="RUN", help="its name, the beginning of it, 'last', or a variable")
+
+
+def _for_why(to: argparse.ArgumentParser) -> None:
+    to.add_argument("task", metavar="TASK", help="a task's name, or a variable that holds one")
+    to.add_argument("inputs", metavar="NAME=VALUE", nargs="*", help="inputs to ask about")
+
+
+COMMANDS = (
+    Command(name="run", does="run a task", example="run train df=frame lr=0.05", act=run, arguments=_for_run),
+    Command(name="show", does="show a run's card", example="show last", act=show, arguments=_for_a_run),
+    Command(name="report", does="show a report", example="report last", act=report, arguments=_for_report),
+    Command(name="abort", does="stop a run", example="abort last", act=abort, arguments=_for_abort),
+    Command(
+        name="why",
+        does="say whether a result would be taken from the cache, and if not, what changed",
+        example="why train",
+        act=explain,
+        arguments=_for_why,
+    ),
+    Command(name="env", does="show what the kernel is connected to", example="env", act=env),
+)
+"""In the order in which ``%flyte --help`` lists them."""

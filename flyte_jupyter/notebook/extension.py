@@ -1,0 +1,117 @@
+"""What ``%load_ext flyte_jupyter`` adds to a shell, and how all of it is taken away again."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+
+from IPython.core.error import UsageError
+from traitlets import TraitError
+
+from flyte_jupyter.engine.setup import process
+from flyte_jupyter.notebook import completion, reprs, tracebacks
+from flyte_jupyter.notebook.blocks import Blocks, Publish
+from flyte_jupyter.notebook.cells import Cells
+from flyte_jupyter.notebook.magics import FlyteMagics, awaiting
+from flyte_jupyter.notebook.wakeup import wake_on_signal
+
+_loaded: dict[int, ExitStack] = {}
+
+
+def load(shell: Any) -> None:
+    """Add the magics, their completion, the displays and the presentation of errors to a shell."""
+    unload(shell)
+    with ExitStack() as undo:
+        cells = Cells(shell)
+        magics = _magics(shell, cells)
+        blocks = magics.blocks = Blocks(cells, _publisher(shell), lambda: magics.show_after)
+        undo.callback(blocks.close)
+        undo.callback(_connect(cells))
+        undo.callback(process.observe(blocks))
+        undo.callback(_add_magics(shell, magics))
+        undo.callback(_add(shell.input_transformers_post, awaiting(shell)))
+        undo.callback(_add(shell.Completer.custom_matchers, completion.matcher(magics.here)))
+        undo.callback(_on(shell, "pre_run_cell", cells.begin))
+        undo.callback(_on(shell, "post_run_cell", _interrupts(blocks, cells)))
+        undo.callback(reprs.register(shell, blocks.is_shown))
+        undo.callback(tracebacks.watch(shell))
+        undo.callback(wake_on_signal())
+        _loaded[id(shell)] = undo.pop_all()
+
+
+def unload(shell: Any) -> None:
+    """Take away what ``load`` added; nothing happens where nothing is loaded."""
+    stack = _loaded.pop(id(shell), None)
+    if stack is not None:
+        stack.close()
+
+
+def _magics(shell: Any, cells: Cells) -> FlyteMagics:
+    """Make the magics with the settings that the shell's configuration has for them.
+
+    Raises:
+        UsageError: a setting is not accepted; it is dropped, so that loading again works.
+    """
+    try:
+        return FlyteMagics(shell, cells)
+    except TraitError as error:
+        shell.config.pop(FlyteMagics.__name__, None)
+        raise UsageError(f"{error} The setting is dropped; load the extension again") from None
+
+
+def _connect(cells: Cells) -> Callable[[], None]:
+    """Let the records of runs tell where they were started from."""
+    before = process.setup
+    process.change(source=cells.source, interactive=True)
+    return lambda: process.change(source=before.source, interactive=before.interactive)
+
+
+def _add_magics(shell: Any, magics: FlyteMagics) -> Callable[[], None]:
+    """Register the magics, and undo it: the shell has no word for that."""
+    shell.register_magics(magics)
+    manager = shell.magics_manager
+
+    def undo() -> None:
+        manager.registry.pop(type(magics).__name__, None)
+        if magics in shell.configurables:
+            shell.configurables.remove(magics)
+        for kind, table in magics.magics.items():
+            for name in table:
+                manager.magics[kind].pop(name, None)
+
+    if magics not in shell.configurables:
+        shell.configurables.append(magics)
+    return undo
+
+
+def _add(items: list[Any], item: Any) -> Callable[[], None]:
+    items.append(item)
+    return lambda: items.remove(item) if item in items else None
+
+
+def _on(shell: Any, event: str, callback: Callable[..., None]) -> Callable[[], None]:
+    shell.events.register(event, callback)
+    return lambda: shell.events.unregister(event, callback)
+
+
+def _interrupts(blocks: Blocks, cells: Cells) -> Callable[[Any], None]:
+    """Make the callback that stops, when a cell was interrupted, every run that it started."""
+
+    def ended(result: Any) -> None:
+        error = getattr(result, "error_in_exec", None)
+        if isinstance(error, KeyboardInterrupt | asyncio.CancelledError):
+            for run in blocks.started_by(cells.current.message):
+                run.abort("the cell was interrupted")
+
+    return ended
+
+
+def _publisher(shell: Any) -> Publish | None:
+    """Give the means to show something that is updated later; a terminal has none."""
+    if getattr(shell, "kernel", None) is None:
+        return None
+
+    def publish(data: Any, name: str, replaces: bool) -> None:
+        shell.display_pub.publish(data=dict(data), transient={"display_id": name}, update=replaces)
+
+    return publish

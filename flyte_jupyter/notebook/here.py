@@ -1,0 +1,68 @@
+"""What a command works on: the shell, its cells and runs, and the tasks that it knows."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from IPython.core.error import UsageError
+
+from flyte_jupyter.notebook.blocks import Blocks
+from flyte_jupyter.notebook.cells import Cells
+from flyte_jupyter.tasks.environment import TaskEnvironment, environments
+from flyte_jupyter.tasks.template import TaskTemplate
+
+Task = TaskTemplate[..., Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Here:
+    """A notebook's kernel.
+
+    Args:
+        shell: the interactive shell.
+        cells: follows its cells.
+        blocks: the runs that it started and that go on.
+    """
+
+    shell: Any
+    cells: Cells
+    blocks: Blocks
+
+    @property
+    def names(self) -> dict[str, Any]:
+        """The notebook's names."""
+        found: dict[str, Any] = self.shell.user_ns
+        return found
+
+    def tasks(self) -> dict[str, Task]:
+        """Give all tasks by their variables, qualified names, and short names that only one has."""
+        held = {n: v for n, v in list(self.names.items()) if isinstance(v, TaskTemplate) and n[0] != "_"}
+        qualified = {task.name: task for task in _defined()}
+        shorts = [task.short_name for task in qualified.values()]
+        unique = {task.short_name: task for task in qualified.values() if shorts.count(task.short_name) == 1}
+        return {**unique, **qualified, **held}
+
+    def task(self, name: str) -> Task:
+        """Find a task.
+
+        Raises:
+            UsageError: there is none of that name.
+        """
+        known = self.tasks()
+        if name in known:
+            return known[name]
+        close = get_close_matches(name, known, 1)
+        hint = f" Did you mean {close[0]}?" if close else ""
+        listed = ", ".join(known) or "none"
+        raise UsageError(f"no task {name!r}; the notebook's tasks are {listed}.{hint}")
+
+    def show(self, data: dict[str, Any]) -> None:
+        """Show a MIME bundle in the running cell."""
+        self.shell.display_pub.publish(data=data)
+
+
+def _defined() -> Iterator[Task]:
+    for env in environments().values():
+        if isinstance(env, TaskEnvironment):
+            yield from env.tasks.values()

@@ -1,0 +1,114 @@
+"""``%%flyte_task``, ``%flyte`` and their settings, as the shell knows them."""
+
+import ast
+from collections.abc import Callable
+from typing import Any
+
+from IPython.core.error import UsageError
+from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_var_expand
+from traitlets import Enum, Float, TraitError, Unicode, observe, validate
+
+from flyte_jupyter.config import MODES
+from flyte_jupyter.engine.setup import process
+from flyte_jupyter.loading import load
+from flyte_jupyter.notebook import body, options
+from flyte_jupyter.notebook.blocks import Blocks
+from flyte_jupyter.notebook.cells import Cells
+from flyte_jupyter.notebook.here import Here
+
+CELL = "flyte_task"
+_CALL = f"get_ipython().run_cell_magic('{CELL}'"
+_DEFAULTS = ("env", "image", "cpu", "memory", "gpu", "cache", "retries", "timeout")
+
+
+@magics_class
+class FlyteMagics(Magics):
+    """The magics; what ``%config FlyteMagics`` shows and sets.
+
+    Args:
+        shell: the interactive shell.
+        cells: follows its cells.
+    """
+
+    mode = Enum((*MODES, ""), "", help="Where runs go: local, hybrid or remote.").tag(config=True)
+    show_after = Float(2.0, help="Seconds after which a run shows its block.").tag(config=True)
+    env = Unicode(help="The environment of tasks whose line names none.").tag(config=True)
+    image = Unicode(help="The image of tasks whose line names none.").tag(config=True)
+    cpu = Unicode(help="The cores of tasks whose line says nothing else.").tag(config=True)
+    memory = Unicode(help="Their memory.").tag(config=True)
+    gpu = Unicode(help="Their GPUs.").tag(config=True)
+    cache = Unicode(help="auto, override or disable.").tag(config=True)
+    retries = Unicode(help="Their further attempts after a failure.").tag(config=True)
+    timeout = Unicode(help="How long one attempt may run, such as 10m.").tag(config=True)
+
+    blocks: Blocks
+
+    def __init__(self, shell: Any, cells: Cells) -> None:
+        super().__init__(shell)
+        self._cells = cells
+
+    @property
+    def here(self) -> Here:
+        """What the sub-commands work on."""
+        return Here(shell=self.shell, cells=self._cells, blocks=self.blocks)
+
+    @cell_magic(CELL)  # type: ignore[arg-type] # it takes any function
+    @no_var_expand
+    def flyte_task(self, line: str, cell: str) -> Any:
+        """Make tasks of the cell."""
+        said = options.parse(line, self.defaults())
+        found = body.Body.of(self.shell, cell, self._cells.current, CELL)
+        if not found.functions:
+            raise UsageError("the cell defines no public function; define one with def")
+        return load("flyte_jupyter.notebook.cell_magic:Functions")(found, said, self.blocks).run()
+
+    @line_magic
+    @no_var_expand
+    def flyte(self, line: str) -> Any:
+        """Runs, tasks and what is kept of them: ``%flyte --help`` lists the sub-commands."""
+        return load("flyte_jupyter.notebook.line_magic:run")(line, self.here)
+
+    def defaults(self) -> dict[str, Any]:
+        """Give the values of options that are set for the notebook."""
+        given = {name: getattr(self, name) for name in _DEFAULTS}
+        return {name: options.BY_NAME[name].value(text) for name, text in given.items() if text}
+
+    @validate(*_DEFAULTS)
+    def _check(self, proposal: Any) -> Any:
+        text = proposal["value"]
+        try:
+            if text:
+                options.BY_NAME[proposal["trait"].name].value(text)
+        except UsageError as error:
+            raise TraitError(str(error)) from None
+        return text
+
+    @observe("mode")
+    def _change_mode(self, change: Any) -> None:
+        if change["new"]:
+            process.change(mode=change["new"])
+
+
+FlyteMagics.flyte_task.__doc__ = options.documentation()  # type: ignore[assignment] # it is a function
+
+
+def awaiting(shell: Any) -> Callable[[list[str]], list[str]]:
+    """Make the transformation that lets a cell under ``%%flyte_task`` await at its top level."""
+
+    def transform(lines: list[str]) -> list[str]:
+        if not lines or not lines[0].startswith(_CALL) or not shell.autoawait:
+            return lines
+        text = "".join(lines)
+        return [f"await {text}"] if body.awaits(shell, shell.transform_cell(_cell_of(text))) else lines
+
+    return transform
+
+
+def _cell_of(call: str) -> str:
+    """Give the cell's text in the shell's call of a cell magic."""
+    try:
+        tree = ast.parse(call.strip(), mode="eval").body
+    except SyntaxError:
+        return ""
+    last = tree.args[-1] if isinstance(tree, ast.Call) and tree.args else None
+    return last.value if isinstance(last, ast.Constant) and isinstance(last.value, str) else ""

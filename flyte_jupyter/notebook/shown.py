@@ -1,0 +1,54 @@
+"""A run as the notebook shows it: its state with the logs, outputs and report that belong to it."""
+
+from typing import Any
+
+from flyte_jupyter.notebook.previews import preview
+from flyte_jupyter.notebook.render.bundle import bundle
+from flyte_jupyter.notebook.render.phases import BAD
+from flyte_jupyter.runs.both import ActionOutputs
+from flyte_jupyter.runs.events import ROOT
+from flyte_jupyter.runs.run import Run
+from flyte_jupyter.runs.state import Phase, RunState
+
+_LOGS = 5
+_LINES = 20
+
+
+def bundle_of(run: Run) -> dict[str, Any]:
+    """Make the MIME bundle of a run as it is now; nothing is loaded that is not in memory."""
+    state = run.state
+    return bundle(state, logs=logs_of(run, state), outputs=_outputs(run, state), report=report_of(run, state))
+
+
+def logs_of(run: Run, state: RunState) -> dict[str, str]:
+    """Give the ends of the logs of the root and of the first failed actions."""
+    failed = [a.name for a in state.actions.values() if a.phase in BAD and a.name != ROOT]
+    return {name: _tail(run, name) for name in (ROOT, *failed[:_LOGS])}
+
+
+def report_of(run: Run, state: RunState) -> str | None:
+    """Give the HTML of the root's report, if there is one and it is still kept."""
+    if not state.root.report:
+        return None
+    try:
+        return run.report()
+    except KeyError:
+        return None
+
+
+def _tail(run: Run, action: str) -> str:
+    return "".join(row.text for row in run.store.logs(run.name, action, tail=_LINES))
+
+
+def _outputs(run: Run, state: RunState) -> dict[str, str]:
+    found = in_memory(run, state)
+    return {} if found is None else {name: preview(value) for name, value in found.named_outputs.items()}
+
+
+def in_memory(run: Run, state: RunState) -> ActionOutputs | None:
+    """Give the outputs of a run that this process drove to its end; None where they would have to be read."""
+    control = run._control  # noqa: SLF001 - asking the handle itself would wait or read
+    if control is None or state.phase is not Phase.SUCCEEDED:
+        return None
+    found = control.result()
+    return found if isinstance(found, ActionOutputs) else None

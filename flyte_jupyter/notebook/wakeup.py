@@ -1,0 +1,46 @@
+"""An interrupt wakes the kernel's event loop, so that a cell that awaits sees it at once.
+
+The kernel asks its loop to cancel such a cell from inside of the signal's handler, in a way that does not end
+the loop's sleep: until something else happens, nothing happens. A byte that Python itself writes when a
+signal arrives does end it.
+"""
+
+import asyncio
+import signal
+import socket
+import threading
+from collections.abc import Callable
+
+
+def wake_on_signal() -> Callable[[], None]:
+    """Wake the loop that runs in this thread whenever a signal arrives; gives the undo.
+
+    Nothing is done where no loop runs, outside of the main thread, or where somebody has done it already.
+    """
+    loop = asyncio._get_running_loop()  # noqa: SLF001 - documented for implementers of loops
+    if loop is None or threading.current_thread() is not threading.main_thread() or _is_taken():
+        return lambda: None
+    ours, pythons = socket.socketpair()
+    for end in (ours, pythons):
+        end.setblocking(False)
+    try:
+        loop.add_reader(ours, ours.recv, 4096)
+    except NotImplementedError:
+        return lambda: None
+    signal.set_wakeup_fd(pythons.fileno(), warn_on_full_buffer=False)
+
+    def undo() -> None:
+        if threading.current_thread() is threading.main_thread() and _is_taken(pythons.fileno()):
+            signal.set_wakeup_fd(-1)
+        loop.remove_reader(ours)
+        ours.close()
+        pythons.close()
+
+    return undo
+
+
+def _is_taken(by: int | None = None) -> bool:
+    """Whether signals are told to some file, or to the given one."""
+    known = signal.set_wakeup_fd(-1)
+    signal.set_wakeup_fd(known, warn_on_full_buffer=False)
+    return known != -1 if by is None else known == by

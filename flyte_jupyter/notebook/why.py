@@ -1,0 +1,68 @@
+"""Would a task's result be taken from the cache, and if not, what has changed."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flyte_jupyter.engine.cached import explain, input_digests, key_of, version_of
+from flyte_jupyter.ids import ActionID
+from flyte_jupyter.notebook.render.text import ago, plural
+from flyte_jupyter.runs.results import Entry, ResultCache
+from flyte_jupyter.runs.store import RunStore
+from flyte_jupyter.tasks.context import ContextData, RunScope
+from flyte_jupyter.tasks.source import slice_of
+from flyte_jupyter.tasks.spec import ActionSpec
+from flyte_jupyter.tasks.template import TaskTemplate
+
+Task = TaskTemplate[..., Any]
+
+
+def verdict(task: Task, store: RunStore, now: float) -> list[str]:
+    """Say it for the task as it is now, whatever its inputs: one sentence a line."""
+    spec = task.spec
+    if not spec.cache.is_enabled:
+        return [f"{task.name} is not cached: give it cache='auto'"]
+    kept = ResultCache(store).entries(spec.name)
+    if not kept:
+        return [f"{task.name} would run: no result of it is kept"]
+    version = version_of(spec)
+    fitting = [entry for entry in kept if entry.version == version]
+    if fitting:
+        newest = f"the newest was made {ago(fitting[0].created, now)} by run {fitting[0].run}"
+        return [
+            f"{task.name} would take {plural(len(fitting), 'result')} from the cache, for the same inputs",
+            newest,
+        ]
+    return [
+        f"{task.name} would run: it has changed since its result of {ago(kept[0].created, now)}",
+        *_changes(task, kept[0]),
+    ]
+
+
+def verdict_for(
+    task: Task, values: tuple[tuple[Any, ...], Mapping[str, Any]], store: RunStore, now: float
+) -> list[str]:
+    """Say it for a call with these inputs."""
+    spec = task.spec
+    if not spec.cache.is_enabled:
+        return [f"{task.name} is not cached: give it cache='auto'"]
+    results = ResultCache(store)
+    action = ActionSpec(
+        id=ActionID("why"),
+        task=spec,
+        inputs=spec.interface.to_literals(*values),
+        run=RunScope(name="why"),
+        context=ContextData(),
+        version=version_of(spec),
+    )
+    digests = input_digests(action)
+    found = results.get(key_of(action, digests))
+    if found is not None:
+        made = f"made {ago(found.created, now)} by run {found.run}"
+        return [f"{task.name} would take its result from the cache, {made}"]
+    return [f"{task.name} would run", *explain(spec, digests, results).split("; ")]
+
+
+def _changes(task: Task, entry: Entry) -> list[str]:
+    then = entry.parts.get("slice")
+    changes = slice_of(task.spec.func).diff(then) if isinstance(then, Mapping) else []
+    return [str(change) for change in changes] or ["the image or the options of the cache changed"]

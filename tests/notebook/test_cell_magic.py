@@ -1,0 +1,187 @@
+"""``%%flyte_task`` over functions, in a real kernel."""
+
+import pytest
+
+
+def test_each_public_function_becomes_a_task_and_the_rest_runs(kernel):
+    done = kernel.run(
+        "%%flyte_task --env ml --cpu 2\n"
+        "import math\n"
+        "SIZE = 3\n"
+        "def area(r: float) -> float:\n"
+        "    return math.pi * r * r\n"
+        "async def double(n: int) -> int:\n"
+        "    return 2 * n\n"
+        "def _helper(): return SIZE\n"
+        "SIZE + 1"
+    )
+    kinds = kernel.run("[type(x).__name__ for x in (area, double, _helper)]").value
+
+    assert done.value == "4"
+    assert kinds == "['AsyncFunctionTaskTemplate', 'AsyncFunctionTaskTemplate', 'function']"
+    assert [d["text/plain"].count("Task ml.") for d in done.displays] == [2]
+
+
+def test_the_card_tells_signature_environment_image_resources_and_captures(kernel):
+    kernel.run("RATE = 3\ndef times(x): return x * RATE")
+    done = kernel.run(
+        "%%flyte_task --env ml --cpu 2 --memory 4Gi --cache auto --retries 2 --timeout 10m\n"
+        "def train(n: int, lr: float = 0.1) -> float:\n"
+        "    return times(n) * lr"
+    )
+    text = done.displays[0]["text/plain"]
+
+    for words in (
+        "Task ml.train",
+        "train(n: int, lr: float = 0.1) -> float",
+        "Image",
+        "CPU     2",
+        "Memory  4Gi",
+        "auto, version",
+        "Retries      2",
+        "one attempt 10 min",
+        "RATE  3",
+        "times (Cell In[",
+    ):
+        assert words in text
+    assert "<table" in done.displays[0]["text/html"]
+
+
+def test_run_runs_it_at_once_with_the_notebooks_values(kernel):
+    kernel.run("base = 20")
+    done = kernel.run(
+        '%%flyte_task --run "base + 1, k=2" --as made\ndef f(n: int, k: int = 1) -> int:\n    return n * k'
+    )
+
+    assert done.value == "42"
+    assert kernel.run("made.phase.value").value == "'SUCCEEDED'"
+
+
+def test_of_several_functions_the_last_one_runs(kernel):
+    done = kernel.run(
+        "%%flyte_task --run\ndef one() -> int:\n    return 1\nasync def two() -> int:\n    return one() + 1"
+    )
+
+    assert done.value == "2"
+
+
+def test_options_reach_the_task(kernel):
+    kernel.run(
+        "%%flyte_task brief --env-var A=1 --secret g/k --report --ignore b --queued-timeout 5s\n"
+        "def f(a: int, b: int) -> int:\n    return a"
+    )
+    code = (
+        "(f.short_name, dict(f.env_vars), [(s.group, s.key) for s in f.secrets], f.report, "
+        "f.cache.ignored_inputs, f.timeout.max_queued_time.total_seconds())"
+    )
+
+    assert kernel.run(code).value == "('brief', {'A': '1'}, [('g', 'k')], True, ('b',), 5.0)"
+
+
+def test_an_environment_that_exists_is_used(kernel):
+    kernel.run("mine = flyte.TaskEnvironment('theirs', resources=flyte.Resources(cpu=1, memory='2Gi'))")
+    kernel.run("%%flyte_task --env mine --cpu 8\ndef f() -> int:\n    return 1")
+
+    assert kernel.run("(f.name, f.resources.cpu, f.resources.memory)").value == "('theirs.f', '8', '2Gi')"
+
+
+def test_other_decorators_stay(kernel):
+    kernel.run(
+        "import functools\n"
+        "def shout(f):\n"
+        "    @functools.wraps(f)\n"
+        "    def inner(*a, **k): return f(*a, **k).upper()\n"
+        "    return inner"
+    )
+    done = kernel.run("%%flyte_task --run '\"a\"'\n@shout\ndef f(x: str) -> str:\n    return x")
+
+    assert done.value == "'A'"
+
+
+def test_a_task_decorated_by_hand_stays_as_it_is(kernel):
+    kernel.run("own = flyte.TaskEnvironment('own')")
+    kernel.run("%%flyte_task --env ml\n@own.task\ndef f() -> int:\n    return 1")
+
+    assert kernel.run("f.name").value == "'own.f'"
+
+
+def test_the_cell_may_use_the_shells_own_syntax(kernel):
+    done = kernel.run("%%flyte_task\nwords = !echo hello\n%pwd\ndef f() -> str:\n    return words[0]")
+
+    assert done.status == "ok", done.traceback
+    assert kernel.run("f()").value == "'hello'"
+
+
+def test_the_cell_may_await_at_its_top_level(kernel):
+    done = kernel.run(
+        "%%flyte_task --run\nimport asyncio\nawait asyncio.sleep(0)\nfound = await asyncio.sleep(0, 5)\n"
+        "async def f() -> int:\n    return found"
+    )
+
+    assert done.value == "5"
+
+
+def test_a_semicolon_keeps_the_last_value_to_itself(kernel):
+    done = kernel.run("%%flyte_task\ndef f() -> int:\n    return 1\n40 + 2;")
+
+    assert done.value == ""
+
+
+def test_names_with_dollars_and_braces_are_not_expanded(kernel):
+    done = kernel.run("%%flyte_task --run \"{'a': 1}\"\ndef f(d: dict[str, int]) -> int:\n    return d['a']")
+
+    assert done.value == "1"
+
+
+def test_in_the_background_the_cell_ends_at_once(kernel):
+    done = kernel.run(
+        "%%flyte_task --run --background --as later\nimport threading\ngo = threading.Event()\n"
+        "def f() -> int:\n    go.wait(30)\n    return 7"
+    )
+    busy = kernel.run("later.phase.value").value
+    result = kernel.run("go.set(); later.wait(); later.outputs()[0]").value
+
+    assert done.seconds < 5
+    assert busy == "'RUNNING'"
+    assert result == "7"
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("%%flyte_task --cpu abc\ndef f(): pass", "cpu='abc'"),
+        ("%%flyte_task --memory 4\ndef f(): pass", "memory='4'"),
+        ("%%flyte_task --env 'Bad Name'\ndef f(): pass", "'Bad Name'"),
+        ("%%flyte_task --ignore z --cache auto\ndef f(a: int): pass", "'z'"),
+        ("%%flyte_task name\ndef f(): pass\ndef g(): pass", "f, g"),
+        ("%%flyte_task -o a\ndef f(): pass", "--outputs"),
+        ("%%flyte_task --background\ndef f(): pass", "--run"),
+        ("%%flyte_task --run 'a b'\ndef f(): pass", "'a b'"),
+        ("%%flyte_task --run '*x'\ndef f(): pass", "without *"),
+        ("%%flyte_task --run undefined_name\ndef f(x: int): pass", "undefined_name"),
+        ("%%flyte_task --image ''\ndef f(): pass", "image"),
+    ],
+)
+def test_what_is_wrong_with_the_line_is_one_line_without_a_traceback(kernel, code, words):
+    done = kernel.run(code)
+
+    assert done.status == "error"
+    assert done.stderr.startswith("UsageError: ")
+    assert words in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert done.traceback == ""
+
+
+def test_the_question_mark_documents_every_option(kernel):
+    shown = kernel.help("%%flyte_task")
+
+    assert "--queued-timeout TIME" in shown
+    assert "Make tasks of the cell." in shown
+
+
+def test_the_record_says_which_cell_and_notebook(fresh_kernel):
+    fresh_kernel.run("__session__ = '/books/a.ipynb'")
+    fresh_kernel.run("%%flyte_task --run --as r\ndef f() -> int:\n    return 1", cell="cell-7")
+    source = fresh_kernel.run("{k: r.state.source[k] for k in ('notebook', 'cell')}").value
+
+    assert source == "{'notebook': '/books/a.ipynb', 'cell': 'cell-7'}"

@@ -1,0 +1,131 @@
+"""``%flyte`` in a real kernel."""
+
+import pytest
+
+SETUP = """
+import time
+env = flyte.TaskEnvironment("t")
+RATE = 2
+
+@env.task(report=True, cache="auto")
+def add(x: int, y: int = 1) -> int:
+    print("adding", x)
+    flyte.report.log("<b>well done</b>")
+    return (x + y) * RATE
+
+done = flyte.run(add, 1)
+"""
+
+
+@pytest.fixture(autouse=True)
+def names(kernel):
+    assert kernel.run(SETUP).status == "ok"
+
+
+def test_run_takes_expressions_of_the_notebooks_names(kernel):
+    assert kernel.run("%flyte run add x=RATE*10 y=2").value == "44"
+
+
+def test_run_binds_the_run(kernel):
+    kernel.run("%flyte run t.add x=1 --as bound")
+
+    assert kernel.run("bound.phase.value").value == "'SUCCEEDED'"
+
+
+def test_runs_lists_the_newest_first(kernel):
+    shown = kernel.run("%flyte runs --limit 1").stdout
+
+    assert kernel.run("print(done.name)").stdout.strip() in shown
+    assert "add" in shown
+
+
+def test_show_shows_the_card_of_a_variable_or_of_the_last_run(kernel):
+    for name in ("done", "last"):
+        data = kernel.run(f"%flyte show {name}").displays[0]
+        assert "text/html" in data
+        assert "add" in data["text/plain"]
+
+
+def test_logs_print_what_the_run_printed(kernel):
+    assert "adding 5" in kernel.run("flyte.run(add, 5);\n%flyte logs last").stdout
+
+
+def test_report_shows_the_report_in_a_sandbox(kernel):
+    html = kernel.run("flyte.run(add, 6);\n%flyte report last").displays[-1]["text/html"]
+
+    assert "well done" in html
+    assert "sandbox" in html
+
+
+def test_why_says_that_it_would_hit_or_what_changed(kernel):
+    hit = kernel.run("%flyte why add").stdout
+    changed = kernel.run("RATE = 5\n%flyte why add").stdout
+    with_inputs = kernel.run("RATE = 2\n%flyte why add x=1").stdout
+    other = kernel.run("%flyte why add x=123").stdout
+
+    assert "from the cache" in hit
+    assert "`RATE` 2 -> 5" in changed
+    assert "would take its result from the cache" in with_inputs
+    assert "would run" in other
+
+
+def test_env_shows_store_mode_and_environments(kernel):
+    text = kernel.run("%flyte env").displays[0]["text/plain"]
+
+    assert "Store" in text
+    assert "local" in text
+    assert "add" in text
+
+
+def test_abort_stops_a_run_of_this_kernel(kernel):
+    kernel.run(
+        "%%flyte_task --run --background --as bg\nimport asyncio\n"
+        "async def f() -> int:\n    await asyncio.sleep(60)\n    return 1"
+    )
+    done = kernel.run("%flyte abort bg")
+
+    assert "aborted" in done.stdout
+    assert kernel.run("bg.phase.value").value == "'ABORTED'"
+
+
+@pytest.mark.parametrize("name", ["", "--help", "runs --help", "run --help", "cache --help", "why -h"])
+def test_help_is_printed(kernel, name):
+    done = kernel.run(f"%flyte {name}")
+
+    assert done.status == "ok", done.stderr
+    assert "%flyte" in done.stdout
+    assert "flyte-jupyter " not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("%flyte nope", "'nope'"),
+        ("%flyte show nosuch", "'nosuch'"),
+        ("%flyte run addd x=1", "Did you mean add?"),
+        ("%flyte run add x=", "x="),
+        ("%flyte run add x=undefined_name", "undefined_name"),
+        ("%flyte run", "TASK"),
+        ("%flyte run add --mode cloud x=1", "'cloud'"),
+        ("%flyte runs --phase nope", "'nope'"),
+        ("%flyte cache explain zzzz", "'zzzz'"),
+        ("%flyte cache clear", "--all"),
+        ("%flyte report done --nope", "--nope"),
+        ("%flyte show 'open", "quotation"),
+    ],
+)
+def test_what_is_wrong_is_one_line(kernel, code, words):
+    done = kernel.run(code)
+
+    assert done.status == "error"
+    assert done.traceback == ""
+    assert done.stderr.startswith("UsageError: ")
+    assert done.stderr.count("\n") == 1
+    assert words in done.stderr
+
+
+def test_a_wrong_input_is_the_users_error_at_the_line(kernel):
+    done = kernel.run("x = 1\n%flyte run add z=1")
+
+    assert done.error.startswith("TypeError: t.add")
+    assert "flyte_jupyter" not in done.traceback
