@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from flyte_jupyter import errors, extend, io, remote, report, types
     from flyte_jupyter.engine.mapping import flyte_map as map  # noqa: A004 - the field's name for it
+    from flyte_jupyter.engine.rerun import rerun
     from flyte_jupyter.engine.runner import Runner, run, with_runcontext
     from flyte_jupyter.engine.setup import init
     from flyte_jupyter.engine.tracing import trace
@@ -50,6 +51,7 @@ _MODULES = ("errors", "extend", "io", "remote", "report", "types")
 
 _HOMES = {
     "engine.mapping": ("map=flyte_map",),
+    "engine.rerun": ("rerun",),
     "engine.runner": ("Runner", "run", "with_runcontext"),
     "engine.setup": ("init",),
     "engine.tracing": ("trace",),
@@ -130,6 +132,7 @@ __all__ = [
     "map",
     "remote",
     "report",
+    "rerun",
     "run",
     "trace",
     "types",
