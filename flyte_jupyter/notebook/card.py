@@ -4,8 +4,8 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from flyte_jupyter.notebook.render.html import join
-from flyte_jupyter.notebook.render.objects import object_html, object_text
+from flyte_jupyter.notebook.render.html import Html, join, note, tag
+from flyte_jupyter.notebook.render.objects import FRAME
 from flyte_jupyter.notebook.render.text import duration, plural, shorten
 from flyte_jupyter.tasks.cache import Cache, VersionParameters
 from flyte_jupyter.tasks.image import Image
@@ -19,15 +19,57 @@ Task = TaskTemplate[..., Any]
 _VERSION = 10
 """So many characters of a version are shown; they tell versions apart."""
 
+_LONG = 400
+"""So many characters of a signature, or of what is captured, are shown."""
+
 _SHOWN_KINDS = ("constant", "unknown", "function", "class", "module", "package")
 
 
 def definitions(tasks: Iterable[Task]) -> Mapping[str, str]:
-    """Show tasks that a cell has just defined, as a MIME bundle."""
-    found = [(task, task_facts(task) | captures_of(task)) for task in tasks]
-    html = [object_html(task.name, facts, kind="Task") for task, facts in found]
-    text = [object_text(task.name, facts, kind="Task") for task, facts in found]
+    """Show tasks that a cell has just defined, as a MIME bundle: three lines each."""
+    found = [_lines(task) for task in tasks]
+    html = [_compact(lines) for lines in found]
+    text = [f"Task {name}{rest}\n  {facts}\n  {captures}" for name, rest, facts, captures in found]
     return {"text/html": str(join(html)), "text/plain": "\n".join(text)}
+
+
+def _lines(task: Task) -> tuple[str, str, str, str]:
+    """Write a task's definition: its name, its signature, its parameters, what it captures."""
+    facts = task_facts(task)
+    signature = shorten(facts.pop("Signature"), _LONG).removeprefix(task.short_name)
+    cache = str(facts.pop("Cache"))
+    words = [_words(name, value) for name, value in facts.items() if value]
+    words.insert(2, cache if cache.startswith("not") else f"cache {cache}")
+    captured = captures_of(task)
+    beware = f" · beware: {captured['Beware']}" if captured.get("Beware") else ""
+    return task.name, signature, " · ".join(words), f"captures {_said(captured.get('Captures'))}{beware}"
+
+
+def _words(name: str, value: object) -> str:
+    if isinstance(value, Mapping):
+        return " · ".join(f"{key} {inner}" for key, inner in value.items())
+    return f"{name.lower()} {value}"
+
+
+def _said(captured: object) -> str:
+    """Write what is captured in one line."""
+    if not isinstance(captured, Mapping):
+        return str(captured or "nothing")
+    values = [
+        f"{n} = {shorten(v, 40)}"
+        for what in captured.values()
+        if isinstance(what, Mapping)
+        for n, v in what.items()
+    ]
+    names = [str(what) for what in captured.values() if not isinstance(what, Mapping)]
+    return shorten(" · ".join([*values, *names]), _LONG)
+
+
+def _compact(lines: tuple[str, str, str, str]) -> Html:
+    name, signature, facts, captures = lines
+    code = tag("code", signature, style="background:none;padding:0")
+    head = tag("div", tag("span", "Task ", style="opacity:.75"), tag("strong", name), code)
+    return tag("div", head, note(facts), note(captures), style=f"{FRAME};margin:0 0 6px")
 
 
 def task_facts(task: Task) -> dict[str, object]:
@@ -37,7 +79,7 @@ def task_facts(task: Task) -> dict[str, object]:
         "Signature": _told(lambda: _signature(task)),
         "Environment": env.name if env is not None else None,
         "Image": image_word(task.image),
-        "Resources": resources_facts(task.resources) or "not limited",
+        "Resources": resources_facts(task.resources),
         "Cache": _told(lambda: _cache(task)),
         "Retries": getattr(task.retries, "count", 0) or None,
         "Time limits": _limits(task),
@@ -99,7 +141,8 @@ def _cache(task: Task) -> str:
 def _limits(task: Task) -> str:
     limits = {"one attempt": "max_runtime", "in the queue": "max_queued_time", "altogether": "deadline"}
     found = {what: getattr(task.timeout, name, None) for what, name in limits.items()}
-    return ", ".join(f"{what} {duration(float(_seconds(v)))}" for what, v in found.items() if v is not None)
+    given = {what: duration(_seconds(v)).removesuffix(" 00 s") for what, v in found.items() if v is not None}
+    return ", ".join(f"{what} {limit}" for what, limit in given.items())
 
 
 def _seconds(value: Any) -> float:

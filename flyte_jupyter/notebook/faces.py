@@ -66,8 +66,8 @@ def _(value: Environment) -> Mapping[str, Any]:
     facts = {
         "Description": value.description,
         "Image": image_word(value.image),
-        "Resources": resources_facts(value.resources) or "not limited",
-        "Cache": getattr(cache, "behavior", None),
+        "Resources": resources_facts(value.resources),
+        "Cache": cache.behavior if cache is not None and cache.is_enabled else None,
         "Variables": ", ".join(value.env_vars or {}),
         "Secrets": ", ".join(secret.key for secret in secrets_of(value.secrets)),
         "Depends on": [env.name for env in value.depends_on],

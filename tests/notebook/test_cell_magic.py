@@ -32,19 +32,19 @@ def test_the_card_tells_signature_environment_image_resources_and_captures(kerne
     text = done.displays[0]["text/plain"]
 
     for words in (
-        "Task ml.train",
-        "train(n: int, lr: float = 0.1) -> float",
-        "Image",
-        "CPU     2",
-        "Memory  4Gi",
-        "auto, version",
-        "Retries      2",
+        "Task ml.train(n: int, lr: float = 0.1) -> float",
+        "environment ml",
+        "image ",
+        "CPU 2",
+        "Memory 4Gi",
+        "cache auto, version",
+        "retries 2",
         "one attempt 10 min",
-        "RATE  3",
+        "captures RATE = 3",
         "times (Cell In[",
     ):
         assert words in text
-    assert "<table" in done.displays[0]["text/html"]
+    assert "<strong>ml.train</strong>" in done.displays[0]["text/html"]
 
 
 def test_run_runs_it_at_once_with_the_notebooks_values(kernel):

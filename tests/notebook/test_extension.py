@@ -79,7 +79,7 @@ def test_settings_are_defaults_of_the_line(fresh_kernel):
     shown = fresh_kernel.run("%%flyte_task\ndef f() -> int:\n    return 1").displays[0]["text/plain"]
 
     assert "ml.f" in shown
-    assert "CPU  3" in shown
+    assert "CPU 3" in shown
 
 
 def test_a_kernel_without_the_extension_is_left_alone(tmp_path):
