@@ -3,12 +3,14 @@
 import ast
 import inspect
 from collections.abc import Callable, Coroutine, Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass
 from types import CodeType
 from typing import Any
 
 from flyte_jupyter.notebook.cells import Cell
 
+_below: ContextVar[bool] = ContextVar("flyte_jupyter_below", default=False)
 _AWAIT = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 
 Ran = Callable[[ast.stmt], None]
@@ -39,7 +41,7 @@ class Body:
             SyntaxError: it is no Python; line and text are those of the cell.
         """
         padding = "\n" * (cell.first_line(magic) - 1 + _blank_lines(text))
-        source = padding + shell.transform_cell(text)
+        source = padding + python_of(shell, text)
         name = shell.compile.cache(source, cell.number, raw_code=cell.raw or source)
         tree = shell.transform_ast(shell.compile.ast_parse(source, filename=name))
         return cls(shell=shell, tree=tree, name=name, source=source)
@@ -86,6 +88,20 @@ class Body:
         with self.shell.compile.extra_flags(_AWAIT if self.shell.autoawait else 0):
             code: CodeType = self.shell.compile(tree, self.name, mode)
         return code
+
+
+def python_of(shell: Any, text: str) -> str:
+    """Turn IPython's own syntax into Python, in what stands below a magic's line."""
+    token = _below.set(True)
+    try:
+        return str(shell.transform_cell(text))
+    finally:
+        _below.reset(token)
+
+
+def is_below() -> bool:
+    """Whether what is being transformed stands below a magic's line."""
+    return _below.get()
 
 
 def public_name(node: ast.stmt) -> str:

@@ -32,10 +32,10 @@ class Cell:
         return f"Cell In[{self.number}]"
 
     def first_line(self, magic: str) -> int:
-        """Give the line number at which the body of a cell magic begins."""
+        """Give the line number at which the body of a cell magic begins: 1 where no line names the magic."""
         lines = self.raw.splitlines()
         blank = next((at for at, line in enumerate(lines) if line.strip()), 0)
-        return blank + 2 if lines and lines[blank].lstrip().startswith(f"%%{magic}") else 2
+        return blank + 2 if lines and lines[blank].lstrip().startswith(f"%%{magic}") else 1
 
 
 class Cells:

@@ -12,7 +12,8 @@ from flyte_jupyter.engine.setup import process
 from flyte_jupyter.notebook import completion, reprs, tracebacks
 from flyte_jupyter.notebook.blocks import Blocks, Publish
 from flyte_jupyter.notebook.cells import Cells
-from flyte_jupyter.notebook.magics import FlyteMagics, awaiting
+from flyte_jupyter.notebook.formed import forming
+from flyte_jupyter.notebook.magics import CELL, FlyteMagics, awaiting
 from flyte_jupyter.notebook.wakeup import wake_on_signal
 
 _loaded: dict[int, ExitStack] = {}
@@ -29,6 +30,7 @@ def load(shell: Any) -> None:
         undo.callback(_connect(cells))
         undo.callback(process.observe(blocks))
         undo.callback(_add_magics(shell, magics))
+        undo.callback(_add(shell.input_transformers_cleanup, forming(shell, CELL), at=0))
         undo.callback(_add(shell.input_transformers_post, awaiting(shell)))
         undo.callback(_add(shell.Completer.custom_matchers, completion.matcher(magics.here)))
         undo.callback(_on(shell, "pre_run_cell", cells.begin))
@@ -84,8 +86,8 @@ def _add_magics(shell: Any, magics: FlyteMagics) -> Callable[[], None]:
     return undo
 
 
-def _add(items: list[Any], item: Any) -> Callable[[], None]:
-    items.append(item)
+def _add(items: list[Any], item: Any, at: int | None = None) -> Callable[[], None]:
+    items.insert(len(items) if at is None else at, item)
     return lambda: items.remove(item) if item in items else None
 
 

@@ -99,7 +99,7 @@ def awaiting(shell: Any) -> Callable[[list[str]], list[str]]:
         if not lines or not lines[0].startswith(_CALL) or not shell.autoawait:
             return lines
         text = "".join(lines)
-        return [f"await {text}"] if body.awaits(shell, shell.transform_cell(_cell_of(text))) else lines
+        return [f"await {text}"] if body.awaits(shell, body.python_of(shell, _cell_of(text))) else lines
 
     return transform
 

@@ -11,7 +11,7 @@ def traces():
         "events": sum(m.startswith("flyte_jupyter") for ms in events.values() for m in ms),
         "magics": [n for k in ("line", "cell") for n in ip.magics_manager.magics[k] if "flyte" in n],
         "matchers": len(ip.Completer.custom_matchers),
-        "transformers": len(ip.input_transformers_post),
+        "transformers": len(ip.input_transformers_post) + len(ip.input_transformers_cleanup),
         "configurables": sum(type(c).__name__ == "FlyteMagics" for c in ip.configurables),
         "errors": len(ip.custom_exceptions),
         "observers": len(process.setup.observers),
