@@ -56,7 +56,7 @@ class Place(Generic[T]):
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
         """Let models have fields of this class: an instance, or its map."""
-        return load("flyte_jupyter.types.pydantic_models:place_schema")(cls)
+        return load("flyte_jupyter.types.pydantic_schemas:place_schema")(cls)
 
     def to_map(self) -> dict[str, Any]:
         """Write it as plain data."""

@@ -94,62 +94,76 @@ def _enumeration(names: tuple[str, ...]) -> Any:
 
 
 def _structure(schema: Any) -> Any:
-    if not schema or not isinstance(schema.get("properties"), dict):
+    if not schema or not (isinstance(schema.get("properties"), dict) or "$ref" in schema):
         return Any
-    return of_schema(schema, schema.get("$defs") or {})
+    definitions = schema.get("$defs")
+    return _Schemas(definitions if isinstance(definitions, dict) else {}).guess(schema)
 
 
-def of_schema(schema: Schema, definitions: Schema, depth: int = 0) -> Any:
-    """Make a type of a JSON schema; objects with properties become dataclasses."""
-    if not isinstance(schema, dict) or depth > _DEEP:
-        return Any
-    if isinstance(schema.get("$ref"), str):
-        return of_schema(definitions.get(schema["$ref"].rpartition("/")[2], {}), definitions, depth + 1)
-    if isinstance(options := schema.get("anyOf"), list) and options:
-        return _union([of_schema(option, definitions, depth + 1) for option in options])
-    return Any if "enum" in schema else _of_kind(schema, definitions, depth)
+class _Schemas:
+    """Makes types of JSON schemas; objects with properties become dataclasses.
 
+    Each definition is made once; where one refers to itself, anything is accepted.
+    """
 
-def _of_kind(schema: Schema, definitions: Schema, depth: int) -> Any:
-    kind = schema.get("type")
-    if kind == "array":
-        inner = of_schema(schema.get("items") or {}, definitions, depth + 1)
-        return list if "prefixItems" in schema else list[inner]  # type: ignore[valid-type]  # made at run time
-    if kind == "object":
-        return _object(schema, definitions, depth)
-    known = _FORMATS.get(str(schema.get("format"))) or _JSON.get(str(kind))
-    return Any if known is None else known
+    def __init__(self, definitions: Schema) -> None:
+        self._definitions = definitions
+        self._made: dict[str, Any] = {}
 
+    def guess(self, schema: Any) -> Any:
+        if not isinstance(schema, dict):
+            return Any
+        if isinstance(schema.get("$ref"), str):
+            return self._referred(schema["$ref"].rpartition("/")[2])
+        if isinstance(options := schema.get("anyOf"), list) and options:
+            return _union([self.guess(option) for option in options])
+        return Any if "enum" in schema else self._of_kind(schema)
 
-_DEEP = 32
+    def _referred(self, name: str) -> Any:
+        if name not in self._made:
+            self._made[name] = Any
+            self._made[name] = self.guess(self._definitions.get(name))
+        return self._made[name]
 
+    def _of_kind(self, schema: Schema) -> Any:
+        kind = schema.get("type")
+        if kind == "array":
+            inner = self.guess(schema.get("items"))
+            return list if "prefixItems" in schema else list[inner]  # type: ignore[valid-type]  # made at run time
+        if kind == "object":
+            return self._object(schema)
+        known = _FORMATS.get(str(schema.get("format"))) or _JSON.get(str(kind))
+        return Any if known is None else known
 
-def _union(options: list[Any]) -> Any:
-    if any(option is Any for option in options):
-        return Any
-    return reduce(or_, options)
+    def _object(self, schema: Schema) -> Any:
+        properties = schema.get("properties")
+        if not isinstance(properties, dict):
+            return self._map(schema)
+        if not all(map(_is_name, properties)):
+            return dict
+        required = schema.get("required")
+        required = required if isinstance(required, list) else []
+        title = str(schema.get("title"))
+        fields = [self._field(name, inner, name in required) for name, inner in properties.items()]
+        return dataclasses.make_dataclass(title if _is_name(title) else "Structure", fields, kw_only=True)
 
-
-def _object(schema: Schema, definitions: Schema, depth: int) -> Any:
-    properties = schema.get("properties")
-    if not isinstance(properties, dict):
-        values = of_schema(schema.get("additionalProperties") or {}, definitions, depth + 1)
+    def _map(self, schema: Schema) -> Any:
+        values = self.guess(schema.get("additionalProperties"))
         named = schema.get("propertyNames")
         keys = _KEYS.get(str(named.get("type"))) if isinstance(named, dict) else str
         return Any if keys is None else dict[keys, values]  # type: ignore[valid-type]  # made at run time
-    names = list(properties)
-    if not all(name.isidentifier() and not keyword.iskeyword(name) for name in names):
-        return dict
-    required = set(schema.get("required") or ())
-    title = str(schema.get("title") or "Structure")
-    title = title if title.isidentifier() and not keyword.iskeyword(title) else "Structure"
-    made = [_field(name, properties[name], name in required, definitions, depth) for name in names]
-    return dataclasses.make_dataclass(title, made, kw_only=True)
+
+    def _field(self, name: str, schema: Any, required: bool) -> Any:
+        kind = self.guess(schema)
+        if required:
+            return name, kind
+        default = schema.get("default") if isinstance(schema, dict) else None
+        return name, kind if kind is Any else kind | None, dataclasses.field(default_factory=lambda: default)
 
 
-def _field(name: str, schema: Schema, required: bool, definitions: Schema, depth: int) -> Any:
-    kind = of_schema(schema, definitions, depth + 1)
-    if required:
-        return name, kind
-    default = schema.get("default") if isinstance(schema, dict) else None
-    return name, kind if kind is Any else kind | None, dataclasses.field(default_factory=lambda: default)
+def _is_name(text: Any) -> bool:
+    return isinstance(text, str) and text.isidentifier() and not keyword.iskeyword(text)
+
+
+def _union(options: list[Any]) -> Any:
+    return Any if any(option is Any for option in options) else reduce(or_, options)

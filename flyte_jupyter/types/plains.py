@@ -3,10 +3,10 @@
 import dataclasses
 import typing
 from enum import Enum
-from typing import Any, get_args, get_origin
+from typing import Any, NoReturn, get_args, get_origin
 
 from flyte_jupyter.loading import load
-from flyte_jupyter.types.codec import CodecOf
+from flyte_jupyter.types.codec import CodecOf, misfit
 from flyte_jupyter.types.dispatch import is_model
 from flyte_jupyter.types.leaves import plain_leaf
 from flyte_jupyter.types.named import is_named_tuple, plain_named_tuple, plain_typed_dict
@@ -56,16 +56,21 @@ class Compiler:
 def _later(real: list[Plain]) -> Plain:
     """Stand in for a type that is being compiled: forwards to the real one once that exists."""
 
+    # While it is being compiled, only the defaults of its fields are tried, and none of them is of this type.
     def dump(value: Any) -> Any:
-        return real[0].dump(value)
+        return real[0].dump(value) if real else _unready(value)
 
     def load(data: Any) -> Any:
-        return real[0].load(data)
+        return real[0].load(data) if real else _unready(data)
 
     def exact(value: Any) -> bool:
-        return real[0].exact(value)
+        return bool(real) and real[0].exact(value)
 
     return Plain(dump=dump, load=load, exact=exact, kinds=ALL, schema={"type": "object"})
+
+
+def _unready(value: Any) -> NoReturn:
+    raise misfit("another type", value)
 
 
 def _builder(python_type: Any) -> PlainBuilder:

@@ -3,21 +3,25 @@
 import json
 from collections.abc import Mapping
 from enum import Enum
+from inspect import signature
 from typing import Any, get_args, get_origin
 
 import pydantic
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaWarningKind
-from pydantic_core import PydanticSerializationError, core_schema, to_jsonable_python
+from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from flyte_jupyter.errors import TypeTransformerFailedError
-from flyte_jupyter.types.codec import Codec, CodecOf, Schema, misfit, name_of, namesakes
+from flyte_jupyter.types.codec import Codec, CodecOf, misfit, name_of, namesakes
 from flyte_jupyter.types.holding import NeedsStoreError
 from flyte_jupyter.types.leaves import KEPT, plain_leaf
-from flyte_jupyter.types.plain import SCALAR, Plain, PlainOf
-from flyte_jupyter.types.records import is_json
+from flyte_jupyter.types.plain import ALL, SCALAR, Plain, PlainOf
+from flyte_jupyter.types.pydantic_schemas import is_class, is_open, parts_of, schema_of
+from flyte_jupyter.types.records import located
 from flyte_jupyter.types.structures import MODEL, builder_of
 
 _KEPT_AS_IS = SCALAR - {bytes}
+_BY_NAME: dict[str, Any] = (
+    {"by_name": True} if "by_name" in signature(pydantic.BaseModel.model_validate).parameters else {}
+)
 
 
 def build_model(python_type: Any, codec_of: CodecOf) -> Codec:
@@ -28,22 +32,72 @@ def build_model(python_type: Any, codec_of: CodecOf) -> Codec:
 def plain_model(python_type: Any, plain_of: PlainOf) -> Plain:
     """Compile a model inside of a structure, or as a whole."""
     leaves = _Leaves(plain_of)
+    ours = {
+        name: plain_of(field.annotation)
+        for name, field in python_type.model_fields.items()
+        if is_open(field.annotation) and not issubclass(python_type, pydantic.RootModel)
+    }
+    known = frozenset(part for part in parts_of(python_type) if issubclass(part, pydantic.BaseModel))
 
     def dump(value: Any) -> Any:
         if type(value) is not python_type:
             value = _adapted(python_type, value)
-        return _data(value, leaves)
+        _refuse_strangers(vars(value), known, ours)
+        extra = {name: plain_of(Any) for name in value.model_extra or ()}
+        return _data(value, leaves) | _dumped(value, ours | extra) if ours or extra else _data(value, leaves)
 
     def load(data: Any) -> Any:
-        return _validated(python_type, _restored(data, python_type, leaves))
+        if not ours and not isinstance(data, dict):
+            return _validated(python_type, _restored(data, python_type, leaves))
+        extra = {name: plain_of(Any) for name in _extra_names(python_type, data)}
+        return _validated(
+            python_type, _restored(data, python_type, leaves) | _loaded(python_type, data, ours | extra)
+        )
 
     return Plain(
         dump=dump,
         load=load,
         exact=lambda value: type(value) is python_type,
-        kinds=frozenset({dict}),
-        schema=_schema(python_type),
+        kinds=frozenset({dict}) if not issubclass(python_type, pydantic.RootModel) else ALL,
+        schema=schema_of(python_type),
     )
+
+
+def _extra_names(cls: type[pydantic.BaseModel], data: dict[str, Any]) -> list[str]:
+    if cls.model_config.get("extra") != "allow":
+        return []
+    return [name for name in data if name not in cls.model_fields]
+
+
+def _dumped(value: Any, plains: Mapping[str, Plain]) -> dict[str, Any]:
+    """Write the fields that may hold anything the way the engine does."""
+    return {
+        name: located(type(value), name, plain.dump)(getattr(value, name)) for name, plain in plains.items()
+    }
+
+
+def _loaded(cls: type, data: Any, plains: Mapping[str, Plain]) -> dict[str, Any]:
+    if not isinstance(data, dict):
+        raise misfit(cls, data)
+    return {
+        name: located(cls, name, plain.load)(data[name]) for name, plain in plains.items() if name in data
+    }
+
+
+def _refuse_strangers(value: Any, known: frozenset[type], ours: Mapping[str, Plain] | None = None) -> None:
+    """Refuse an instance of a subclass inside of a model: pydantic would drop what it adds without a word."""
+    if isinstance(value, dict):
+        for name, item in value.items():
+            if ours is None or name not in ours:
+                _refuse_strangers(item, known)
+    elif isinstance(value, list | tuple | set | frozenset):
+        for item in value:
+            _refuse_strangers(item, known)
+    elif isinstance(value, pydantic.BaseModel):
+        if type(value) not in known:
+            names = ", ".join(sorted(map(name_of, known)))
+            raise misfit(f"{names} itself (a subclass would lose what it adds)", value)
+        _refuse_strangers(vars(value), known)
 
 
 class _Leaves:
@@ -91,10 +145,10 @@ def _unclassed(value: Any) -> Any:
 
 def _validated(cls: type[pydantic.BaseModel], data: Any) -> pydantic.BaseModel:
     try:
-        return cls.model_validate(data, by_name=True)
+        return cls.model_validate(data, **_BY_NAME)
     except pydantic.ValidationError as first:
         try:
-            return cls.model_validate_json(json.dumps(data), by_name=True)
+            return cls.model_validate_json(json.dumps(data), **_BY_NAME)
         except (pydantic.ValidationError, TypeError, ValueError):
             raise TypeTransformerFailedError(_told(cls, first)) from first
     except Exception as error:
@@ -179,10 +233,10 @@ def _restored(data: Any, hint: Any, leaves: _Leaves) -> Any:
     """Turn names back into members' values where the annotation asks for members, and read kept parts."""
     if isinstance(data, dict) and KEPT in data:
         return leaves.load(data)
-    if isinstance(hint, type) and issubclass(hint, Enum):
+    if is_class(hint, Enum):
         known = isinstance(data, str) and data in hint.__members__
         return hint[data] if known else data
-    if isinstance(hint, type) and issubclass(hint, pydantic.BaseModel) and isinstance(data, dict):
+    if is_class(hint, pydantic.BaseModel) and isinstance(data, dict):
         return {name: _restored(item, _field(hint, name), leaves) for name, item in data.items()}
     return _restored_parts(data, hint, leaves)
 
@@ -200,69 +254,9 @@ def _restored_parts(data: Any, hint: Any, leaves: _Leaves) -> Any:
         return [_restored(item, part, leaves) for item, part in zip(data, hints, strict=True)]
     if isinstance(data, dict) and get_origin(hint) in {dict, Mapping}:
         return {key: _restored(item, args[-1], leaves) for key, item in data.items()}
-    enums = [part for part in args if isinstance(part, type) and issubclass(part, Enum | pydantic.BaseModel)]
+    enums = [part for part in args if is_class(part, Enum) or is_class(part, pydantic.BaseModel)]
     if isinstance(data, str | dict) and len(enums) == 1 and len(args) == 1:
         return _restored(data, enums[0], leaves)
     return (
         {key: _restored(item, Any, leaves) for key, item in data.items()} if isinstance(data, dict) else data
-    )
-
-
-def _schema(cls: type[pydantic.BaseModel]) -> Schema:
-    try:
-        schema: Schema = _finite(cls.model_json_schema(schema_generator=_Quiet))
-    except pydantic.errors.PydanticInvalidForJsonSchema:
-        return {"type": "object", "title": cls.__name__}
-    names = {enum.__name__: list(enum.__members__) for enum in _enums(cls, set())}
-    for name, definition in schema.get("$defs", {}).items():
-        if name in names and "enum" in definition:
-            definition |= {"enum": names[name], "type": "string"}
-    return schema
-
-
-_QUIET: set[JsonSchemaWarningKind] = {"non-serializable-default", "skipped-choice"}
-
-
-class _Quiet(GenerateJsonSchema):
-    """Leaves defaults that JSON cannot hold out without a warning."""
-
-    ignored_warning_kinds: set[JsonSchemaWarningKind] = _QUIET
-
-
-def _finite(schema: Any) -> Any:
-    """Leave out defaults that JSON has no form for, such as infinity."""
-    if isinstance(schema, list):
-        return [_finite(item) for item in schema]
-    if not isinstance(schema, dict):
-        return schema
-    return {key: _finite(item) for key, item in schema.items() if key != "default" or is_json(item)}
-
-
-def _enums(hint: Any, seen: set[Any]) -> Any:
-    """Find the enumerations in a model's fields."""
-    if isinstance(hint, type) and issubclass(hint, Enum):
-        yield hint
-    elif isinstance(hint, type) and issubclass(hint, pydantic.BaseModel):
-        if hint not in seen:
-            seen.add(hint)
-            for field in hint.model_fields.values():
-                yield from _enums(field.annotation, seen)
-    else:
-        for part in get_args(hint):
-            yield from _enums(part, seen)
-
-
-def place_schema(cls: Any) -> Any:
-    """Tell pydantic how a field of ``File`` or ``Dir`` is checked and written."""
-
-    def accept(value: Any) -> Any:
-        if isinstance(value, cls):
-            return value
-        try:
-            return cls.of_map(value)
-        except TypeTransformerFailedError as error:
-            raise ValueError(str(error)) from error
-
-    return core_schema.no_info_plain_validator_function(
-        accept, serialization=core_schema.plain_serializer_function_ser_schema(lambda value: value.to_map())
     )

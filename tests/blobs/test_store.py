@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flyte_jupyter.blobs import BlobStore, digest_of, uri_of
+from flyte_jupyter.blobs import BlobStore, digest_of, name_of, uri_of
 from flyte_jupyter.errors import StoreError
 
 
@@ -154,3 +154,45 @@ def test_a_blob_that_is_put_again_is_young_again(tmp_path):
     store.put(b"again")
 
     assert store.path(digest).stat().st_mtime > 1
+
+
+def test_a_stream_behaves_like_a_file(blobs):
+    with blobs.writer() as out:
+        out.write(b"abc")
+        assert (out.tell(), out.closed, out.readable(), out.seekable(), out.writable()) == (
+            3,
+            False,
+            False,
+            False,
+            True,
+        )
+        out.flush()
+        out.close()
+
+    assert out.closed
+    assert blobs.get(out.digest) == b"abc"
+    assert repr(blobs).startswith("BlobStore(")
+
+
+def test_names_in_addresses_are_for_people():
+    uri = uri_of("a" * 32, "my report/ä.csv")
+
+    assert digest_of(uri) == "a" * 32
+    assert name_of(uri) == "my report/ä.csv"
+    assert name_of("/a/b") == ""
+
+
+def test_a_blob_that_cannot_be_read_is_a_store_error(blobs):
+    digest = blobs.put(b"x")
+    blobs.path(digest).unlink()
+    blobs.path(digest).mkdir()
+
+    with pytest.raises(StoreError, match="cannot read blob"):
+        blobs.get(digest)
+
+
+def test_what_lies_in_the_folder_beside_the_blobs_is_no_blob(blobs):
+    digest = blobs.put(b"x")
+    (blobs.path(digest).parent / "notes.txt").write_text("")
+
+    assert list(blobs) == [digest]

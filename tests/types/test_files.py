@@ -238,3 +238,54 @@ def test_files_in_models():
 
     assert TypeEngine.to_python_value(TypeEngine.to_literal(value, Model), Model) == value
     assert Model.model_validate({"file": {"path": "s3://b/x.csv"}}).file.name == "x.csv"
+
+
+def test_addresses_of_other_places_are_passed_on_to_arrow(tmp_path):
+    (tmp_path / "a b.txt").write_text("x")
+    here = File((tmp_path / "a b.txt").as_uri())
+    there = File("mock:///nowhere/x.txt")
+
+    with here.open_sync("r") as text:
+        assert text.read() == "x"
+    assert here.exists_sync()
+    assert not there.exists_sync()
+    with pytest.raises(OSError, match="nowhere"), there.open_sync():
+        pass
+    literal = TypeEngine.to_literal(there, File)
+    assert literal.value == Blob("mock:///nowhere/x.txt")
+    assert TypeEngine.to_python_value(literal, File) == there
+    assert {there: 1}[File("mock:///nowhere/x.txt")] == 1
+
+
+async def test_what_an_open_file_offers_works_in_both_ways(report):
+    async with File.from_local_sync(report).open("r") as text:
+        assert list(text) == ["a,b\n", "1,2\n"]
+        assert text.mode == "r"
+        assert await text.flush() is None
+        with text:
+            assert text.seek(0) == 0
+
+
+def test_a_folder_is_copied_to_an_address_on_request(folder, tmp_path, blobs):
+    found = Dir.from_local_sync(folder, remote_destination=str(tmp_path / "there"))
+
+    assert [file.name for file in found.walk_sync()] == ["a.txt", "b.csv"]
+    with pytest.raises(NotADirectoryError, match="no folder"):
+        Dir.from_local_sync(tmp_path / "nothing")
+    with pytest.raises(TypeTransformerFailedError, match="make it before"):
+        TypeEngine.settle(TypeEngine.to_literal(Dir(str(tmp_path / "nothing")), Dir), blobs)
+
+
+def test_the_list_of_a_folder_that_is_gone_or_damaged_is_named(blobs):
+    with holding(blobs):
+        gone, damaged = Dir("blob://" + "0" * 32), Dir("blob://" + blobs.put(b"[[1]]"))
+
+    with pytest.raises(TypeTransformerFailedError, match="no longer in the store"):
+        gone.is_empty()
+    with pytest.raises(TypeTransformerFailedError, match="damaged"):
+        damaged.is_empty()
+
+
+def test_a_map_without_a_path_is_no_file():
+    with pytest.raises(ValueError, match="File as a map with its path"):
+        Model.model_validate({"file": {"name": "x"}})

@@ -15,7 +15,7 @@ from flyte_jupyter.errors import TypeTransformerFailedError
 from flyte_jupyter.types import TypeEngine, flyte_idl
 from flyte_jupyter.types.files import File
 from flyte_jupyter.types.folders import Dir
-from flyte_jupyter.types.literal import Binary, Literal, Live
+from flyte_jupyter.types.literal import Binary, Literal, Live, StructuredDataset
 
 
 class Color(Enum):
@@ -173,3 +173,41 @@ def test_hash_and_metadata_travel():
     literal = Literal((Literal(1, "h"), 2), "top", {"k": "v"})
 
     assert flyte_idl.of_literal_message(flyte_idl.to_literal_message(literal)) == literal
+
+
+@pytest.mark.parametrize("data", ["", "0a00", "0a020a00", "0a023200", "12020a00", "0a024a00", "ff", "0a"])
+def test_a_message_that_holds_nothing_to_read_is_our_error(data):
+    kind = type(flyte_idl.to_literal_message(Literal(1)))
+
+    with pytest.raises(TypeTransformerFailedError):
+        flyte_idl.of_literal_message(flyte_idl.decoded(bytes.fromhex(data), kind))
+
+
+def test_a_type_that_holds_nothing_is_our_error():
+    with pytest.raises(TypeTransformerFailedError, match="kind nothing"):
+        flyte_idl.of_type_message(type(flyte_idl.to_type_message(TypeEngine.to_literal_type(int)))())
+
+
+def test_tables_with_columns_inputs_with_context_and_outputs():
+    from typing import Annotated
+
+    import pandas as pd
+
+    kind = TypeEngine.to_literal_type(Annotated[pd.DataFrame, {"a": int, "b": list[str]}])
+    dataset = Literal(StructuredDataset("s3://b/x", "parquet", kind.dataset[1]))
+    inputs = flyte_idl.to_inputs({"x": dataset}, {"key": "value"})
+
+    assert flyte_idl.of_type_message(flyte_idl.to_type_message(kind)) == kind
+    assert flyte_idl.of_named(inputs) == {"x": dataset}
+    assert [(entry.key, entry.value) for entry in inputs.context] == [("key", "value")]
+    assert flyte_idl.of_named(flyte_idl.to_outputs({"o0": dataset})) == {"o0": dataset}
+
+
+def test_numbers_of_a_json_object_are_whole_again():
+    message = flyte_idl.to_literal_message(Literal(1))
+    message.scalar.generic.update({"a": 3, "b": [1.5, 2, {"c": 4}]})
+
+    assert TypeEngine.to_python_value(flyte_idl.of_literal_message(message), dict) == {
+        "a": 3,
+        "b": [1.5, 2, {"c": 4}],
+    }

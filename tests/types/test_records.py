@@ -8,7 +8,7 @@ import msgpack
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel, Field, field_validator
+from pydantic import BaseModel, Field, RootModel, field_serializer, field_validator
 
 from flyte_jupyter.blobs import BlobStore
 from flyte_jupyter.errors import TypeTransformerFailedError
@@ -303,3 +303,93 @@ def test_schemas_follow_the_protocol():
         "required": ["a"],
         "additionalProperties": False,
     }
+
+
+class SubModel(Model):
+    more: int = 0
+
+
+class Opaque(BaseModel, arbitrary_types_allowed=True):
+    thing: object
+    by: dict[int, bytes] = {1: b"\xff"}
+
+
+class Unwritable(BaseModel):
+    a: int = 1
+
+    @field_serializer("a")
+    def _fail(self, value):
+        raise RuntimeError("no")
+
+
+def test_what_is_no_such_model_is_refused():
+    with pytest.raises(TypeTransformerFailedError, match="expected Model itself"):
+        TypeEngine.to_literal(SubModel(a=1), Model)
+    with pytest.raises(TypeTransformerFailedError, match="expected Model, got 5"):
+        TypeEngine.to_literal(5, Model)
+    with pytest.raises(TypeTransformerFailedError, match="Unwritable: "):
+        TypeEngine.to_literal(Unwritable(), Unwritable)
+
+
+def test_a_model_may_hold_what_only_a_store_can_keep(tmp_path):
+    value = Opaque(thing=Circle(1))
+    literal = TypeEngine.to_literal(value, Opaque)
+    settled = TypeEngine.settle(literal, BlobStore(tmp_path))
+
+    assert isinstance(literal.value, Live)
+    assert TypeEngine.to_python_value(literal, Opaque) is value
+    with holding(BlobStore(tmp_path)):
+        assert TypeEngine.to_python_value(settled, Opaque) == value
+    assert TypeEngine.to_literal_type(Opaque).metadata["title"] == "Opaque"
+
+
+class Open(BaseModel, extra="allow"):
+    anything: Any = None
+    by: dict[str, Any] = {}
+    inner: "list[Open]" = []
+
+
+@pytest.mark.parametrize("thing", [(1, 2), {3}, {"a": (1,)}, Circle(1), b"\xff", 2.0, [1, None], {1: 2}, DC])
+def test_what_a_model_holds_without_a_type_comes_back_as_it_was(thing, tmp_path):
+    value = Open(anything=thing, by={"k": thing}, inner=[Open(anything=thing)], more=thing)
+    settled = TypeEngine.settle(TypeEngine.to_literal(value, Open), BlobStore(tmp_path))
+
+    with holding(BlobStore(tmp_path)):
+        found = TypeEngine.to_python_value(settled, Open)
+
+    assert found == value
+    assert type(found.anything) is type(found.by["k"]) is type(found.inner[0].anything) is type(thing)
+    assert type(found.more) is type(thing)
+
+
+class Base(BaseModel):
+    a: int = 1
+
+
+class Derived(Base):
+    b: int = 2
+
+
+class Holder(BaseModel):
+    one: Base
+    many: dict[str, list[Base]] = {}
+
+
+class Either(BaseModel):
+    one: Derived | Base
+
+
+class Numbers(RootModel[list[int]]):
+    pass
+
+
+def test_a_subclass_inside_of_a_model_is_refused_unless_it_is_declared():
+    for value in (Holder(one=Derived()), Holder(one=Base(), many={"k": [Derived()]})):
+        with pytest.raises(TypeTransformerFailedError, match="a subclass would lose what it adds"):
+            TypeEngine.to_literal(value, Holder)
+    assert there_and_back(Either(one=Derived(b=5))) == Either(one=Derived(b=5))
+
+
+def test_a_root_model_is_its_root():
+    assert data(Numbers([1, 2])) == [1, 2]
+    assert there_and_back(Numbers([1, 2])) == Numbers([1, 2])
