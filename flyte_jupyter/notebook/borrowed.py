@@ -1,7 +1,10 @@
 """The terminal's commands in a cell: the same facts, printed where the cell's output is."""
 
 import contextlib
+import getpass
 import io
+import sys
+from argparse import Namespace
 from collections.abc import Sequence
 
 from IPython.core.error import UsageError
@@ -28,6 +31,13 @@ def run(words: Sequence[str]) -> None:
             raise UsageError(here(notes.getvalue().strip().splitlines()[-1])) from None
         print(here(out.getvalue()), end="")  # noqa: T201 - the cell's output
         return
+    if list(words[:2]) == ["secrets", "set"]:
+        _ask_and_run(args, out, notes)
+    else:
+        _act(args, out, notes)
+
+
+def _act(args: Namespace, out: io.StringIO, notes: io.StringIO) -> None:
     screen = load("flyte_jupyter.terminal.screen:Screen").of(out, notes)
     try:
         status = load(f"flyte_jupyter.terminal.{args.act}")(args, screen)
@@ -35,7 +45,17 @@ def run(words: Sequence[str]) -> None:
         raise UsageError(here(" ".join(str(error).split()))) from None
     if status:
         raise UsageError(here(" ".join(notes.getvalue().split())))
-    print(here(out.getvalue() + notes.getvalue()), end="")  # noqa: T201 - the cell's output
+    print(out.getvalue() + here(notes.getvalue()), end="")  # noqa: T201 - the cell's output
+
+
+def _ask_and_run(args: Namespace, out: io.StringIO, notes: io.StringIO) -> None:
+    """Ask for a secret in a field that shows nothing; no name of the notebook ever has the value."""
+    value = getpass.getpass(f"{args.key}: ")
+    before, sys.stdin = sys.stdin, io.StringIO(value + "\n")
+    try:
+        _act(args, out, notes)
+    finally:
+        sys.stdin = before
 
 
 def here(text: str) -> str:

@@ -3,55 +3,20 @@
 import argparse
 import platform
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from IPython.core.error import UsageError
 
 from flyte_jupyter.engine.setup import process
 from flyte_jupyter.loading import load
-from flyte_jupyter.notebook import asked, borrowed, why
+from flyte_jupyter.notebook import again, asked, borrowed, why
+from flyte_jupyter.notebook.command import NAMED, Command, Given, for_a_run, run_of
 from flyte_jupyter.notebook.here import Here
 from flyte_jupyter.notebook.options import BY_NAME, Line
 from flyte_jupyter.notebook.render.objects import object_html, object_text
 from flyte_jupyter.notebook.render.report import report_frame
 from flyte_jupyter.notebook.shown import bundle_of
-from flyte_jupyter.runs.run import Run
 from flyte_jupyter.tasks.environment import TaskEnvironment, environments
-
-Given = argparse.Namespace
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Command:
-    """One sub-command.
-
-    Args:
-        name: its name.
-        does: what it does, in one sentence.
-        example: how it is called.
-        act: does it; what it returns is the cell's value.
-        arguments: adds its arguments to a parser.
-    """
-
-    name: str
-    does: str
-    example: str
-    act: Callable[[Given, Here], Any]
-    arguments: Callable[[argparse.ArgumentParser], object] = lambda _parser: None
-
-
-def run_of(name: str, here: Here) -> Run:
-    """Find a run: a variable, one that goes on here, or in the store by name, its beginning, or ``last``."""
-    held = here.names.get(name)
-    if isinstance(held, Run):
-        return held
-    live = here.blocks.live(name) if name else []
-    if len(live) == 1:
-        return live[0]
-    found: Run = load("flyte_jupyter.terminal.found:run")(name, process.setup.store())
-    return found
 
 
 def run(given: Given, here: Here) -> Any:
@@ -136,19 +101,13 @@ def _for_run(to: argparse.ArgumentParser) -> None:
     to.add_argument("--wait", action="store_true", help="wait for it, in mode remote too")
 
 
-def _for_a_run(to: argparse.ArgumentParser) -> None:
-    to.add_argument(
-        "run", metavar="RUN", nargs="?", default="last", help="its name, its beginning, 'last', a variable"
-    )
-
-
 def _for_report(to: argparse.ArgumentParser) -> None:
-    _for_a_run(to)
+    for_a_run(to)
     to.add_argument("action", metavar="ACTION", nargs="?", help="an action's name or its task")
 
 
 def _for_abort(to: argparse.ArgumentParser) -> None:
-    to.add_argument("run", metavar="RUN", help="its name, the beginning of it, 'last', or a variable")
+    to.add_argument("run", metavar="RUN", help=NAMED)
 
 
 def _for_why(to: argparse.ArgumentParser) -> None:
@@ -158,7 +117,7 @@ def _for_why(to: argparse.ArgumentParser) -> None:
 
 COMMANDS = (
     Command(name="run", does="run a task", example="run train df=frame lr=0.05", act=run, arguments=_for_run),
-    Command(name="show", does="show a run's card", example="show last", act=show, arguments=_for_a_run),
+    Command(name="show", does="show a run's card", example="show last", act=show, arguments=for_a_run),
     Command(name="report", does="show a report", example="report last", act=report, arguments=_for_report),
     Command(name="abort", does="stop a run", example="abort last", act=abort, arguments=_for_abort),
     Command(
@@ -168,6 +127,7 @@ COMMANDS = (
         act=explain,
         arguments=_for_why,
     ),
+    *again.COMMANDS,
     Command(name="env", does="show what the kernel is connected to", example="env", act=env),
 )
 """In the order in which ``%flyte --help`` lists them."""

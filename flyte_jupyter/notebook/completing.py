@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from flyte_jupyter.engine.setup import process
+from flyte_jupyter.errors import Error
 from flyte_jupyter.loading import load
 from flyte_jupyter.notebook import borrowed
+from flyte_jupyter.notebook.command import run_of
 from flyte_jupyter.notebook.commands import COMMANDS
 from flyte_jupyter.notebook.here import Here
 from flyte_jupyter.notebook.line_magic import parser_of
@@ -47,12 +49,22 @@ def subcommands(text: str, here: Here) -> Found:
     if len(rest) == 1 and (inner := _inner(rest[0])):
         return word, _beginning(word, inner)
     parser = _parser(rest)
-    if parser is None or word.startswith("-"):
-        return word, _beginning(word, dict.fromkeys(_FLAG.findall(parser.format_help()))) if parser else []
-    wanted = _WORD.findall(_OPTIONAL.sub("", parser.format_usage()))
-    if "RUN" in wanted and len(rest) == 1:
+    if parser is None:
+        return word, []
+    if word.startswith("-"):
+        return word, _beginning(word, dict.fromkeys(_FLAG.findall(parser.format_help())))
+    return _positional(_WORD.findall(_OPTIONAL.sub("", parser.format_usage())), rest, word, here)
+
+
+def _positional(wanted: list[str], rest: list[str], word: str, here: Here) -> Found:
+    """Complete an argument by its word in the usage: RUN, ACTION, TASK, NAME=VALUE."""
+    place = len(rest) - 1
+    now = wanted[place] if place < len(wanted) else ""
+    if now == "RUN":
         return word, _beginning(word, _runs(here))
-    if "TASK" in wanted and len(rest) == 1:
+    if now == "ACTION":
+        return word, _beginning(word, _actions(rest[1], here))
+    if now == "TASK":
         return word, _beginning(word, sorted(here.tasks()))
     return _argument(rest, word, here) if "TASK" in wanted else (word, [])
 
@@ -105,6 +117,14 @@ def _parser(words: list[str]) -> ArgumentParser | None:
 def _runs(here: Here) -> list[str]:
     held = [name for name in variables(here.names) if isinstance(here.names.get(name), Run)]
     return ["last", *held, *(row.name for row in process.setup.store().runs(limit=_RUNS))]
+
+
+def _actions(run: str, here: Here) -> list[str]:
+    try:
+        state = run_of(run, here).state
+    except Error:
+        return []
+    return list(dict.fromkeys(action.short for action in state.actions.values() if action.short))
 
 
 def _environments(names: Names) -> Iterable[str]:

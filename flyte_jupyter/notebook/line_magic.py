@@ -9,7 +9,8 @@ from IPython.core.error import UsageError
 from flyte_jupyter.errors import Error
 from flyte_jupyter.loading import load
 from flyte_jupyter.notebook import borrowed
-from flyte_jupyter.notebook.commands import COMMANDS, Command
+from flyte_jupyter.notebook.command import Command
+from flyte_jupyter.notebook.commands import COMMANDS
 from flyte_jupyter.notebook.here import Here
 
 _BY_NAME = {command.name: command for command in COMMANDS}

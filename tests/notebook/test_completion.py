@@ -36,6 +36,8 @@ def names(kernel):
         ("%flyte run train ra", ["rate="]),
         ("%flyte logs --fo", ["--follow"]),
         ("%flyte run --ba", ["--background"]),
+        ("%flyte load done t", ["train"]),
+        ("%flyte compare done do", ["done"]),
     ],
 )
 def test_options_values_and_names_complete(kernel, line, found):

@@ -129,3 +129,65 @@ def test_a_wrong_input_is_the_users_error_at_the_line(kernel):
 
     assert done.error.startswith("TypeError: t.add")
     assert "flyte_jupyter" not in done.traceback
+
+
+FLAKY = """
+fail = True
+@env.task
+def half(x: int) -> int:
+    print("half of", x)
+    return x // 2
+@env.task
+def whole(x: int) -> int:
+    y = half(x)
+    return check(y)
+@env.task
+def check(y: int) -> int:
+    if fail:
+        raise ValueError(f"no {y}")
+    return y
+"""
+
+
+@pytest.fixture
+def failed(kernel):
+    kernel.run(FLAKY)
+    assert kernel.run("flyte.run(whole, 8)").error == "ValueError: no 4"
+
+
+def test_rerun_takes_what_succeeded_and_runs_the_rest(kernel, failed):
+    done = kernel.run("fail = False\n%flyte rerun last --from failed --as again")
+
+    assert done.value == "4", done.traceback
+    assert "half of" not in done.stdout
+    assert kernel.run("again.state.rerun_of is not None").value == "True"
+
+
+def test_rerun_from_the_start_runs_everything(kernel, failed):
+    done = kernel.run("fail = False\n%flyte rerun last x=10 --from start")
+
+    assert done.value == "5"
+    assert "half of 10" in done.stdout
+
+
+def test_load_brings_inputs_and_code(kernel, failed):
+    done = kernel.run("y = None\n%flyte load last check")
+    texts = [p["text"] for p in done.reply["payload"] if p["source"] == "set_next_input"]
+
+    assert "loaded y" in done.stdout
+    assert kernel.run("y").value == "4"
+    assert "def check" in texts[0]
+
+
+def test_compare_shows_what_differs(kernel):
+    kernel.run("a = flyte.run(add, 1)\nRATE = 7\nb = flyte.run(add, 2)")
+    data = kernel.run("%flyte compare a b").displays[0]
+
+    assert "RATE" in data["text/plain"]
+    assert data["text/html"].startswith("<div")
+
+
+def test_logs_are_printed_as_they_were(kernel):
+    kernel.run("@env.task\ndef f() -> None:\n    print('flyte-jupyter runs')\nflyte.run(f);")
+
+    assert "flyte-jupyter runs" in kernel.run("%flyte logs last").stdout
