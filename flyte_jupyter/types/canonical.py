@@ -7,10 +7,12 @@ from datetime import date, datetime, time, timedelta
 from enum import Enum
 from typing import Any
 
+import msgpack  # type: ignore[import-untyped]  # the library has no types
 from xxhash import xxh3_128
 
 from flyte_jupyter.ids import digest
 from flyte_jupyter.loading import load
+from flyte_jupyter.types.plain import is_plain
 
 Content = Callable[[Any], str]
 
@@ -38,15 +40,31 @@ def _content(value: Any) -> str:
     kind = type(value)
     if kind in _ATOMS:
         return digest(kind.__name__, _ATOMS[kind](value))
-    if kind in {list, tuple}:
-        return digest(kind.__name__, *map(_content, value))
-    if kind is dict:
-        return digest("dict", *(_content(part) for pair in value.items() for part in pair))
-    if kind in {set, frozenset}:
-        return digest(kind.__name__, *sorted(map(_content, value)))
+    if kind in _CONTAINERS:
+        return _of_container(kind, value)
     if isinstance(value, Enum):
         return digest("enum", _path(kind), value.name or repr(value.value))
     return _of_library(value) or _of_object(value)
+
+
+_CONTAINERS = frozenset({list, tuple, dict, set, frozenset})
+
+
+def _of_container(kind: type, value: Any) -> str:
+    if (plain := _plain(value)) is not None:
+        return digest(f"plain {kind.__name__}", plain)
+    if kind is dict:
+        return digest("dict", *(_content(part) for pair in value.items() for part in pair))
+    parts = map(_content, value)
+    return digest(kind.__name__, *(sorted(parts) if kind in {set, frozenset} else parts))
+
+
+def _plain(value: Any) -> bytes | None:
+    """Pack plain data, which is quick and tells every type and length; None for other values."""
+    try:
+        return msgpack.packb(value) if is_plain(value) else None
+    except ValueError:  # a text that is no Unicode, or nested too deep
+        return None
 
 
 def _of_library(value: Any) -> str | None:

@@ -1,6 +1,5 @@
 """The hashes of arrays and frames, over the buffers they are made of."""
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,8 +21,9 @@ def array_content(value: Any) -> str | None:
     if type(value) is not numpy.ndarray:
         return None
     if value.dtype.hasobject or value.dtype.kind not in _FIXED:
-        items = [content_of(item) for item in value.ravel().tolist()]
-        return digest("object array", repr(value.dtype), repr(value.shape), *items)
+        return digest(
+            "object array", repr(value.dtype), repr(value.shape), content_of(value.ravel().tolist())
+        )
     return hash_buffers(f"array {value.dtype.descr!r} {value.shape!r}", [_bytes_of(numpy, value)])
 
 
@@ -72,7 +72,7 @@ def _series(values: Any) -> str:
     """Hash one column's values: its dtype and its buffers."""
     numpy = load("numpy")
     if isinstance(values, numpy.ndarray):
-        return _strings(values) or array_content(values) or ""
+        return array_content(values) or ""
     kind = type(values).__name__
     if kind in {"DatetimeArray", "TimedeltaArray", "PeriodArray"}:
         return digest(kind, str(values.dtype), array_content(values.asi8) or "")
@@ -93,25 +93,6 @@ def _masked(values: Any) -> tuple[Any, Any]:
         data = data.copy()
         data[mask] = 0
     return data, mask
-
-
-def _strings(values: Any) -> str | None:
-    """Hash a column of plain text fast; None for other objects."""
-    if values.dtype != object or values.ndim != 1:
-        return None
-    items = values.tolist()
-    if not {str}.issuperset(map(type, items)):
-        return None
-    try:
-        return digest("strings", hash_buffers("utf-8", _texts(items)))
-    except UnicodeEncodeError:
-        return None
-
-
-def _texts(items: list[str]) -> Iterator[bytes]:
-    # The lengths tell where each text begins in the joined text.
-    yield json.dumps([len(item) for item in items]).encode()
-    yield "".join(items).encode()
 
 
 def _polars(value: Any) -> str | None:

@@ -10,10 +10,6 @@ from flyte_jupyter.types.literal import Binary, Value
 
 TAG = "msgpack"
 
-_LARGE = 1 << 20
-
-_packers = [msgpack.Packer(autoreset=True)]
-
 
 def packed(data: Any) -> Binary:
     """Pack plain data to a binary literal value.
@@ -22,13 +18,9 @@ def packed(data: Any) -> Binary:
         TypeTransformerFailedError: a number is too large, a text is no Unicode, or it is nested too deep.
     """
     try:
-        value = _packers[0].pack(data)
+        return Binary(msgpack.packb(data), TAG)
     except (OverflowError, ValueError, TypeError, RecursionError) as error:
-        _packers[0] = msgpack.Packer(autoreset=True)
         raise TypeTransformerFailedError(f"cannot be written as MessagePack: {error}") from error
-    if len(value) > _LARGE:  # a packer keeps the buffer of its largest value
-        _packers[0] = msgpack.Packer(autoreset=True)
-    return Binary(value, TAG)
 
 
 def unpacked(value: Value, expected: Any) -> Any:
