@@ -2,7 +2,6 @@
 
 import errno
 import hmac
-import mmap
 import os
 import secrets
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ from urllib.parse import quote, unquote
 from xxhash import xxh3_128, xxh3_128_hexdigest
 
 from flyte_jupyter.errors import StoreError
+from flyte_jupyter.loading import load
 
 Data = bytes | bytearray | memoryview
 
@@ -281,6 +281,7 @@ def _map(path: Path, *, writable: bool) -> memoryview:
     with path.open("rb") as file:
         if os.fstat(file.fileno()).st_size == 0:
             return memoryview(bytearray() if writable else b"")
+        mmap = load("mmap")
         access = mmap.ACCESS_COPY if writable else mmap.ACCESS_READ
         return memoryview(mmap.mmap(file.fileno(), 0, access=access))
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from html import escape
 from typing import Any, Generic, ParamSpec, TypeVar, cast, get_origin
 from weakref import WeakSet
 
@@ -257,6 +256,7 @@ def _same_code(known: TypeTransformer[Any], new: TypeTransformer[Any]) -> bool:
 
 
 def _html(value: Any) -> str:
+    escape = load("html:escape")
     show = getattr(type(value), "_repr_html_", None)
     try:
         return str(show(value)) if show is not None else f"<pre>{escape(repr(value))}</pre>"
