@@ -9,35 +9,16 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
-from urllib.parse import quote, unquote
 
 from xxhash import xxh3_128, xxh3_128_hexdigest
 
+from flyte_jupyter.blobs.addresses import is_digest
 from flyte_jupyter.errors import StoreError
 from flyte_jupyter.loading import load
 
 Data = bytes | bytearray | memoryview
 
-_DIGEST = 32
 _CHUNK = 1 << 22
-_HEX = frozenset("0123456789abcdef")
-_SCHEME = "blob://"
-
-
-def uri_of(digest: str, name: str = "") -> str:
-    """Write a blob's address; ``name`` is for people and programs that go by a file's ending."""
-    return f"{_SCHEME}{digest}/{quote(name, safe='')}" if name else _SCHEME + digest
-
-
-def digest_of(uri: str) -> str | None:
-    """Read a blob's digest from its address; None for any other address."""
-    digest = uri.removeprefix(_SCHEME).partition("/")[0]
-    return digest if uri.startswith(_SCHEME) and _well_formed(digest) else None
-
-
-def name_of(uri: str) -> str:
-    """Read the name from a blob's address; empty if it has none."""
-    return unquote(uri.removeprefix(_SCHEME).partition("/")[2]) if uri.startswith(_SCHEME) else ""
 
 
 class Writer:
@@ -141,7 +122,7 @@ class BlobStore:
 
     def path(self, digest: str) -> Path:
         """Tell where the blob is, or would be."""
-        if not _well_formed(digest):
+        if not is_digest(digest):
             raise KeyError(digest)
         return self.folder / digest[:2] / digest[2:]
 
@@ -187,11 +168,11 @@ class BlobStore:
         self.path(digest).unlink(missing_ok=True)
 
     def __contains__(self, digest: object) -> bool:
-        return isinstance(digest, str) and _well_formed(digest) and self.path(digest).is_file()
+        return isinstance(digest, str) and is_digest(digest) and self.path(digest).is_file()
 
     def __iter__(self) -> Iterator[str]:
         for path in self.folder.glob("??/*"):
-            if _well_formed(digest := path.parent.name + path.name):
+            if is_digest(digest := path.parent.name + path.name):
                 yield digest
 
     def __repr__(self) -> str:
@@ -243,10 +224,6 @@ class BlobStore:
         if error.errno in {errno.ENOENT, errno.ENOTDIR}:
             return KeyError(digest)
         return StoreError(f"cannot read blob {digest} in {self.folder}: {error.strerror}")
-
-
-def _well_formed(digest: str) -> bool:
-    return len(digest) == _DIGEST and _HEX.issuperset(digest)
 
 
 def _freshened(path: Path) -> bool:
