@@ -1,0 +1,180 @@
+"""The kernel's side of one attempt in a worker: the order, what its body prints and reports, and its end."""
+
+import asyncio
+import contextvars
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from flyte_jupyter.backends.answering import Answers, lasting
+from flyte_jupyter.backends.capture import capture
+from flyte_jupyter.backends.parts import MARK, Parts
+from flyte_jupyter.backends.processes import Process
+from flyte_jupyter.backends.raising import retold
+from flyte_jupyter.backends.shipping import Shipment
+from flyte_jupyter.backends.usage import Usage
+from flyte_jupyter.backends.wire import Received, close_files
+from flyte_jupyter.blobs import BlobStore
+from flyte_jupyter.tasks.context import ContextData, TaskContext, current
+from flyte_jupyter.tasks.report import Report
+from flyte_jupyter.tasks.spec import ActionSpec
+from flyte_jupyter.types.holding import holding, trusting
+from flyte_jupyter.types.literal import Literals
+from flyte_jupyter.types.packed import unpack
+
+
+class WorkerLostError(Exception):
+    """The worker is gone; it is not known yet why."""
+
+
+class Attempt:
+    """One attempt.
+
+    Args:
+        number: stands for it on the wire.
+        spec: what runs.
+        shipment: the code that was sent.
+        process: where it runs.
+        store: the run's blobs.
+        pause: is told that the attempt waits for what it called.
+        resume: is told that it goes on.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        spec: ActionSpec,
+        shipment: Shipment,
+        process: Process,
+        store: BlobStore | None,
+        pause: Callable[[], None],
+        resume: Callable[[], None],
+    ) -> None:
+        self.number = number
+        self.used = Usage()
+        self._spec = spec
+        self._shipment = shipment
+        self._process = process
+        self._store = store
+        self._ended: asyncio.Future[Received] = asyncio.get_running_loop().create_future()
+        self._voices: dict[tuple[str, int], TaskContext] = {}
+        self._context = contextvars.copy_context()
+        mine = self._voice(spec.id.name, spec.attempt)
+        answers = Answers(process, shipment, store, spec.context.submit, mine, pause, resume)
+        self._answers = answers
+        self._hearing: Mapping[str, Callable[..., None]] = {
+            "log": self._log,
+            "report": self._publish,
+            "trace": answers.begin_trace,
+            "traced": answers.end_trace,
+        }
+
+    async def run(self, variables: Mapping[str, str]) -> Literals:
+        """Send the order and wait for the end.
+
+        Raises:
+            WorkerLostError: the worker is gone.
+            BaseException: what the body raised.
+        """
+        try:
+            self._order(variables)
+            received = await self._ended
+        finally:
+            self._process.drain()
+            for voice in self._voices.values():
+                capture.finish(voice)
+            await self._answers.finish()
+        _, _, *content, cpu, peak = received.frame
+        self.used = Usage(cpu, peak)
+        if received.frame[0] == "failed":
+            raise retold(content[0], self._shipment.names, "worker")
+        return self._outputs(content[0], content[1], received.files)
+
+    def heard(self, received: Received) -> None:
+        """Take a frame of the worker."""
+        kind, whose, *content = received.frame
+        if kind in ("done", "failed"):
+            if not self._ended.done():
+                self._ended.set_result(received)
+        elif kind == "call":
+            self._answers.call(received)
+        elif whose in (self.number, self._spec.run.name):
+            self._hearing[kind](*content)
+
+    def heard_raw(self, stream: str, text: str) -> None:
+        """Take what was written to a descriptor."""
+        self._log(self._spec.id.name, self._spec.attempt, stream, text)
+
+    def lost(self) -> None:
+        """The worker is gone."""
+        if not self._ended.done():
+            self._ended.set_exception(WorkerLostError())
+
+    # Inside
+
+    def _order(self, variables: Mapping[str, str]) -> None:
+        spec, group, parts = self._spec, self._spec.context.group, Parts(self._store)
+        try:
+            inputs = parts.send(spec.inputs)
+            order = (
+                "run", self.number, self._shipment.number, spec.run.name, spec.id.name, spec.parent,
+                spec.attempt, spec.version, group.name if group else None, dict(spec.context.custom),
+                inputs, parts.manifest, variables,
+            )  # fmt: skip
+            self._process.send(order, parts.files)
+        finally:
+            parts.close()
+
+    def _outputs(self, packed: bytes, manifest: Any, files: list[int]) -> Literals:
+        """Read what the body returned; what is in shared memory becomes values of this process."""
+        outputs = unpack(packed)
+        if self._store is not None and MARK not in packed:
+            close_files(files)
+            return outputs
+        interface, parts = self._spec.task.interface, Parts(self._store, files, manifest)
+        declared = {p.name: p.type for p in interface.outputs}
+        try:
+            with holding(parts), trusting():
+                result = interface.outputs_from_literals(lasting(parts, outputs, declared))
+            return interface.outputs_to_literals(result)
+        finally:
+            parts.close()
+
+    def _voice(self, action: str, attempt: int) -> TaskContext:
+        """Give the context of the action that writes: the attempt's own, or a traced helper's."""
+        voice = self._voices.get((action, attempt))
+        if voice is None:
+            spec = self._spec
+            voice = self._voices[action, attempt] = TaskContext(
+                action=replace(spec.id, name=action),
+                run=spec.run,
+                version=spec.version,
+                attempt_number=attempt,
+                group_data=spec.context.group,
+                custom_context=spec.context.custom,
+            )
+        return voice
+
+    def _log(self, action: str, attempt: int, stream: str, text: str) -> None:
+        self._context.run(_write, stream, self._voice(action, attempt), text)
+
+    def _publish(self, action: str, tabs: Any) -> None:
+        if self._spec.run.publish is None:
+            return
+        report = Report(action)
+        for name, content in tabs:
+            report.get_tab(name).replace(content)
+        self._spec.run.publish(action, report)
+
+
+def _write(stream: str, task: TaskContext, text: str) -> None:
+    token = current.set(ContextData(task))
+    try:
+        target = getattr(sys, stream)
+        if target is not None:
+            target.write(text)
+    except (OSError, ValueError):
+        pass  # the kernel's stream is closed: nobody can read it
+    finally:
+        current.reset(token)

@@ -1,0 +1,110 @@
+"""Pickles between the kernel and a worker: the notebook's classes by name, code by value where it must be."""
+
+import dataclasses
+import io
+import pickle
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
+
+from flyte_jupyter.loading import load
+from flyte_jupyter.tasks.slicing.origins import Origin, of_module
+
+_SENTINELS = ("MISSING", "KW_ONLY", "_HAS_DEFAULT_FACTORY")
+"""Objects of ``dataclasses`` that are told by identity, and that pickling by value would copy."""
+
+
+class NamesPickler(pickle.Pickler):
+    """Pickles an object; classes of the home module go by name, whatever the module holds over there.
+
+    Args:
+        file: where the pickle goes.
+        home: the name of the module that stands for the notebook.
+        names: what it holds.
+    """
+
+    def __init__(self, file: io.BytesIO, home: str, names: Mapping[str, Any]) -> None:
+        super().__init__(file, 5)
+        self._home = home
+        self._names = names
+
+    def persistent_id(self, obj: Any) -> tuple[str, str] | None:
+        """Name a class of the home module."""
+        if isinstance(obj, type) and obj.__module__ == self._home:
+            return ("home", obj.__qualname__)
+        return None
+
+
+class NamesUnpickler(pickle.Unpickler):
+    """Reads what ``NamesPickler`` wrote, with the classes of this side.
+
+    Args:
+        data: the pickle.
+        names: what the home module holds here.
+    """
+
+    def __init__(self, data: bytes, names: Mapping[str, Any]) -> None:
+        super().__init__(io.BytesIO(data))
+        self._names = names
+
+    def persistent_load(self, pid: Any) -> Any:
+        """Find a class of the home module by its name."""
+        first, *rest = pid[1].split(".")
+        try:
+            found = self._names[first]
+            for part in rest:
+                found = getattr(found, part)
+        except (KeyError, AttributeError) as error:
+            raise pickle.UnpicklingError(f"there is no {pid[1]} here") from error
+        return found
+
+
+def dumps_by_value(value: Any, replace: Callable[[Any], Any]) -> bytes:
+    """Pickle code: what the user's own modules hold goes along by value.
+
+    Args:
+        value: a function, or whatever holds one.
+        replace: gives ``(function, arguments)`` for an object that has to be rebuilt otherwise, else None.
+    """
+    cloudpickle = load("cloudpickle")
+
+    class Pickler(cloudpickle.Pickler):  # type: ignore[misc,name-defined] # loaded late
+        def reducer_override(self, obj: Any) -> Any:
+            found = _sentinel(obj) or replace(obj)
+            return super().reducer_override(obj) if found is None else found
+
+    file = io.BytesIO()
+    with _user_modules(cloudpickle):
+        Pickler(file, protocol=5).dump(value)
+    return file.getvalue()
+
+
+def _sentinel(obj: Any) -> tuple[Any, ...] | None:
+    for name in _SENTINELS:
+        if obj is getattr(dataclasses, name):
+            return getattr, (dataclasses, name)
+    return None
+
+
+@contextmanager
+def _user_modules(cloudpickle: Any) -> Iterator[None]:
+    """Let functions and classes of the user's importable modules go by value: files may change under them."""
+    known = cloudpickle.list_registry_pickle_by_value()
+    mine = [m for m in list(sys.modules.values()) if _is_users(m) and m.__name__ not in known]
+    for module in mine:
+        cloudpickle.register_pickle_by_value(module)
+    try:
+        yield
+    finally:
+        for module in mine:
+            cloudpickle.unregister_pickle_by_value(module)
+
+
+def _is_users(module: object) -> bool:
+    if not isinstance(module, ModuleType) or sys.modules.get(getattr(module, "__name__", "")) is not module:
+        return False
+    if module.__name__ == "__main__" or not getattr(module, "__file__", None):
+        return False
+    return of_module(module) is Origin.LOCAL

@@ -1,0 +1,232 @@
+"""One worker process as the kernel sees it: what is sent to it, and whose what comes back is."""
+
+import asyncio
+import codecs
+import os
+import time
+from collections import OrderedDict, deque
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Protocol
+
+from flyte_jupyter.backends.forking import Burial, ForkServer
+from flyte_jupyter.backends.forkserver import kill_group
+from flyte_jupyter.backends.limits import Enforced
+from flyte_jupyter.backends.wire import Frame, Received, Wire, close_files, packed
+
+_KEPT = 64
+"""Of code and runs, as many as a worker keeps."""
+
+_CHUNK = 1 << 16
+
+
+class Listener(Protocol):
+    """An attempt that runs in a worker."""
+
+    def heard(self, received: Received) -> None:
+        """Take a frame of the worker."""
+
+    def heard_raw(self, stream: str, text: str) -> None:
+        """Take what was written to a descriptor: by C code, or by a child process."""
+
+    def lost(self) -> None:
+        """The worker is gone."""
+
+
+class Process:
+    """A worker process.
+
+    While attempts run there, their event loop reads what comes; otherwise nobody does.
+
+    Args:
+        forks: started it and ends it.
+        pid: its process id.
+        wire: the connection.
+        out: what it writes to descriptor 1.
+        err: what it writes to descriptor 2.
+        limit: the limits that are in force.
+    """
+
+    def __init__(self, forks: ForkServer, pid: int, wire: Wire, out: int, err: int, limit: Enforced) -> None:
+        self.pid = pid
+        self.limit = limit
+        self.since = 0.0
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self.world: object = None
+        self.alive = True
+        self._forks = forks
+        self._wire = wire
+        self._pipes = {"stdout": out, "stderr": err}
+        self._decoders = {name: codecs.getincrementaldecoder("utf-8")("replace") for name in self._pipes}
+        self._code: OrderedDict[int, None] = OrderedDict()
+        self._scopes: OrderedDict[str, None] = OrderedDict()
+        self._attempts: dict[int, Listener] = {}
+        self._queue: deque[tuple[memoryview, list[int]]] = deque()
+        self._burial: Burial | None = None
+        for descriptor in (out, err):
+            os.set_blocking(descriptor, False)
+
+    @property
+    def busy(self) -> int:
+        """How many attempts run there."""
+        return len(self._attempts)
+
+    def is_ready(self) -> bool:
+        """Whether it can take an attempt, as far as can be told."""
+        return self.alive and self._wire.is_open()
+
+    def enter(self, number: int, attempt: Listener) -> None:
+        """Let an attempt of the running loop hear what comes."""
+        loop = asyncio.get_running_loop()
+        if not self._attempts:
+            self.loop = loop
+            loop.add_reader(self._wire.fileno(), self._readable)
+            for name, descriptor in self._pipes.items():
+                loop.add_reader(descriptor, self._raw, name)
+        self._attempts[number] = attempt
+
+    def leave(self, number: int) -> None:
+        """Undo ``enter``; takes what was written before."""
+        if self._attempts.pop(number, None) is not None and not self._attempts:
+            self._detach()
+            self.since = time.monotonic()
+
+    def drain(self) -> None:
+        """Take what is in the pipes now."""
+        for name in self._pipes:
+            self._raw(name)
+
+    def send(self, frame: Frame, files: Sequence[int] = ()) -> None:
+        """Send a frame without waiting; what does not go at once goes when the worker reads."""
+        if not self.alive:
+            return
+        data = memoryview(packed(frame, len(files)))
+        try:
+            sent = self._wire.send_some(data, files) if not self._queue else 0
+        except OSError:
+            return  # the end of the connection is noticed where it is read
+        if sent < len(data):
+            # The files go with the first byte.
+            kept = [os.dup(file) for file in files] if not sent else []
+            if not self._queue and self.loop is not None:
+                self.loop.add_writer(self._wire.fileno(), self._writable)
+            self._queue.append((data[sent:], kept))
+
+    def learn(self, number: int, content: Mapping[str, Any]) -> None:
+        """Send code, unless it is known there."""
+        if number not in self._code:
+            self._keep(self._code, number)
+            self.send(("code", number, content))
+
+    def open(self, run: str, content: Any) -> None:
+        """Send what belongs to a run, unless it is known there; ``content`` is called to make it."""
+        if run not in self._scopes:
+            self._keep(self._scopes, run)
+            self.send(("scope", content()))
+
+    def kill(self) -> None:
+        """End it at once, with its children."""
+        if self.alive:
+            self.alive = False
+            kill_group(self.pid)
+
+    def bury(self) -> Burial:
+        """See that nothing of it is left, and tell how it ended. May take milliseconds; not on the loop."""
+        self.kill()
+        if self._burial is None:
+            self._burial = Burial()
+            self._burial = self._forks.bury(self.pid)
+            peak, hit = self.limit.peak(), self.limit.exceeded()
+            self._burial = Burial(self._burial.status, max(peak, self._burial.peak), self._burial.cpu)
+            self.was_out_of_memory = hit
+            self.limit.close()
+        return self._burial
+
+    was_out_of_memory = False
+
+    def close(self) -> None:
+        """Close the connection; an idle worker ends by itself."""
+        self.alive = False
+        self._detach()
+        self._wire.close()
+        close_files(self._pipes.values())
+        self._pipes.clear()
+        for _, files in self._queue:
+            close_files(files)
+        self._queue.clear()
+
+    # Inside
+
+    @staticmethod
+    def _keep(known: "OrderedDict[Any, None]", key: Any) -> None:
+        known[key] = None
+        while len(known) > _KEPT:
+            known.popitem(last=False)
+
+    def _detach(self) -> None:
+        loop, self.loop = self.loop, None
+        if loop is None or loop.is_closed():
+            return
+        for descriptor in (self._wire.fileno(), *self._pipes.values()):
+            if descriptor >= 0:
+                loop.remove_reader(descriptor)
+        if self._queue:
+            loop.remove_writer(self._wire.fileno())
+
+    def _readable(self) -> None:
+        received = self._wire.receive(wait=False)
+        if received is None:
+            self._lost()
+            return
+        for one in received:
+            key = one.frame[1]
+            attempt = self._attempts.get(key) if isinstance(key, int) else None
+            if attempt is not None:
+                attempt.heard(one)
+            elif isinstance(key, str):  # by run: logs and reports
+                for other in list(self._attempts.values()):
+                    other.heard(one)
+            else:
+                close_files(one.files)
+
+    def _writable(self) -> None:
+        while self._queue:
+            data, files = self._queue[0]
+            try:
+                sent = self._wire.send_some(data, files)
+            except OSError:
+                self._queue.clear()
+                break
+            if sent:
+                close_files(files)
+                self._queue[0] = (data[sent:], [])
+            if sent < len(data):
+                return
+            self._queue.popleft()
+        if self.loop is not None:
+            self.loop.remove_writer(self._wire.fileno())
+
+    def _raw(self, name: str) -> None:
+        descriptor = self._pipes.get(name)
+        if descriptor is None:
+            return
+        try:
+            data = os.read(descriptor, _CHUNK)
+        except (BlockingIOError, OSError):
+            return
+        if not data:
+            if self.loop is not None:
+                self.loop.remove_reader(descriptor)
+            return
+        text = self._decoders[name].decode(data)
+        attempt = next(iter(self._attempts.values()), None)
+        if text and attempt is not None:
+            attempt.heard_raw(name, text)
+
+    def _lost(self) -> None:
+        self.alive = False
+        self.drain()
+        self._detach()
+        for attempt in list(self._attempts.values()):
+            with suppress(Exception):
+                attempt.lost()

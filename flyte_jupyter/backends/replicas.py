@@ -1,0 +1,241 @@
+"""How many workers there are, which attempt gets which, and when idle ones go."""
+
+import asyncio
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from flyte_jupyter.backends.processes import Process
+from flyte_jupyter.loading import on_thread
+from flyte_jupyter.tasks.policies import ReusePolicy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """How many workers.
+
+    Args:
+        fewest: as many stay while any is in use.
+        most: no more than these run attempts at once.
+        together: attempts in one worker at once.
+        idle: seconds after which all go if none is used.
+        surplus: seconds after which an idle one above the fewest goes.
+    """
+
+    fewest: int
+    most: int
+    together: int
+    idle: float
+    surplus: float
+
+    @classmethod
+    def of(cls, policy: ReusePolicy) -> "Size":
+        """Read a policy."""
+        idle = policy.idle_ttl
+        return cls(
+            fewest=policy.min_replicas,
+            most=policy.max_replicas,
+            together=policy.concurrency,
+            idle=float(getattr(idle, "total_seconds", lambda: idle)()),  # type: ignore[arg-type] # seconds or a timedelta
+            surplus=policy.get_scaledown_ttl().total_seconds(),
+        )
+
+
+@dataclass(slots=True, eq=False)
+class Seat:
+    """A worker, or one that is about to start, with the attempts that have a place there."""
+
+    loop: asyncio.AbstractEventLoop
+    taken: int = 0
+    process: Process | None = None
+    ready: "asyncio.Future[None] | None" = None
+
+
+@dataclass(slots=True, eq=False)
+class _Waiter:
+    loop: asyncio.AbstractEventLoop
+    future: "asyncio.Future[None]" = field(repr=False)
+
+
+class Replicas:
+    """Workers of one kind.
+
+    Args:
+        size: how many.
+        start: starts one; takes milliseconds.
+        bury: is given those that are dead.
+    """
+
+    def __init__(self, size: Size, start: Callable[[], Process], bury: Callable[[Process], None]) -> None:
+        self.size = size
+        self._start = start
+        self._bury = bury
+        self._lock = threading.Lock()
+        self._active = 0
+        self._idle: list[Process] = []
+        self._seats: list[Seat] = []
+        self._waiting: deque[_Waiter] = deque()
+        self._touched = time.monotonic()
+
+    async def take(self) -> Seat:
+        """Get a place in a worker; waits until there is one.
+
+        Raises:
+            RuntimeSystemError: no process can be started.
+        """
+        await self._permission()
+        try:
+            return await self._seat()
+        except BaseException:
+            self._permit()
+            raise
+
+    def give_back(self, seat: Seat) -> None:
+        """Return a place."""
+        with self._lock:
+            seat.taken -= 1
+            self._touched = time.monotonic()
+            if not seat.taken:
+                self._seats.remove(seat)
+                if seat.process is not None and seat.process.alive:
+                    seat.process.since = self._touched
+                    self._idle.append(seat.process)
+        self._permit()
+
+    def pause(self) -> None:
+        """An attempt waits for what it called: another one may run meanwhile."""
+        self._permit()
+
+    def resume(self) -> None:
+        """It goes on, at once: who waits for a place must not hold up who has one."""
+        with self._lock:
+            self._active += 1
+
+    def due(self, now: float) -> tuple[list[Process], float | None]:
+        """Take out the idle workers whose time is over; also give when the next one's will be."""
+        size = self.size
+        with self._lock:
+            if not self._idle:
+                return [], None
+            unused = not self._seats and now - self._touched >= size.idle
+            surplus = len(self._idle) + len(self._seats) - size.fewest
+            gone: list[Process] = []
+            for process in sorted(self._idle, key=lambda one: one.since):
+                if (
+                    unused
+                    or (len(gone) < surplus and now - process.since >= size.surplus)
+                    or not process.is_ready()
+                ):
+                    gone.append(process)
+            self._idle = [one for one in self._idle if one not in gone]
+            if not self._idle:
+                return gone, None
+            return gone, max(0.01, min(size.idle, size.surplus, 5.0))
+
+    def empty(self) -> list[Process]:
+        """Take out all workers."""
+        with self._lock:
+            found = [*self._idle, *(seat.process for seat in self._seats if seat.process is not None)]
+            self._idle.clear()
+            return found
+
+    # Inside
+
+    async def _permission(self) -> None:
+        with self._lock:
+            if self._active < self.size.most * self.size.together:
+                self._active += 1
+                return
+            loop = asyncio.get_running_loop()
+            waiter = _Waiter(loop, loop.create_future())
+            self._waiting.append(waiter)
+        try:
+            await waiter.future
+        except asyncio.CancelledError:
+            with self._lock:
+                gone = waiter in self._waiting
+                if gone:
+                    self._waiting.remove(waiter)
+            if not gone:
+                self._permit()  # it was given in the same moment
+            raise
+
+    def _permit(self) -> None:
+        with self._lock:
+            self._active -= 1
+            while self._waiting and self._active < self.size.most * self.size.together:
+                waiter = self._waiting.popleft()
+                try:
+                    waiter.loop.call_soon_threadsafe(_wake, waiter.future)
+                except RuntimeError:
+                    continue  # its loop is closed
+                self._active += 1
+
+    async def _seat(self) -> Seat:
+        loop = asyncio.get_running_loop()
+        with self._lock:
+            seat = self._shared(loop)
+            if seat is None:
+                seat = Seat(loop, ready=loop.create_future() if self.size.together > 1 else None)
+                self._seats.append(seat)
+                seat.process = self._rested()
+                starting = seat.process is None
+            else:
+                starting = False
+            seat.taken += 1
+        try:
+            if starting:
+                await self._fill(seat)
+            elif seat.process is None and seat.ready is not None:
+                await asyncio.shield(seat.ready)
+        except BaseException:
+            self._leave(seat)
+            raise
+        return seat
+
+    async def _fill(self, seat: Seat) -> None:
+        try:
+            seat.process = await on_thread(self._start)
+        except BaseException as error:
+            if seat.ready is not None and not seat.ready.done():
+                seat.ready.set_exception(RuntimeError(str(error)))
+                seat.ready.exception()
+            raise
+        if seat.ready is not None:
+            seat.ready.set_result(None)
+
+    def _leave(self, seat: Seat) -> None:
+        with self._lock:
+            seat.taken -= 1
+            if not seat.taken and seat in self._seats:
+                self._seats.remove(seat)
+
+    def _shared(self, loop: asyncio.AbstractEventLoop) -> Seat | None:
+        """Find a worker of this loop that has room, the emptiest first."""
+        if self.size.together == 1:
+            return None
+        fit = [
+            seat
+            for seat in self._seats
+            if seat.loop is loop
+            and seat.taken < self.size.together
+            and (seat.process is None or seat.process.alive)
+        ]
+        if len(self._seats) < self.size.most and all(seat.taken for seat in fit):
+            return None
+        return min(fit, key=lambda seat: seat.taken, default=None)
+
+    def _rested(self) -> Process | None:
+        while self._idle:
+            process = self._idle.pop()
+            if process.is_ready():
+                return process
+            self._bury(process)
+        return None
+
+
+def _wake(future: "asyncio.Future[None]") -> None:
+    if not future.done():
+        future.set_result(None)

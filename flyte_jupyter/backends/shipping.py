@@ -1,0 +1,218 @@
+"""A task's function on its way to workers: as source where it can be written whole, else as a pickle."""
+
+import ast
+import itertools
+import marshal
+import pickle
+import threading
+import warnings
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import CodeType, FunctionType
+from typing import Any
+
+from flyte_jupyter.backends.called import called
+from flyte_jupyter.backends.pickling import dumps_by_value
+from flyte_jupyter.errors import CodeBundleError, Error
+from flyte_jupyter.ids import digest
+from flyte_jupyter.tasks.slicing.origins import Origin, of_name
+from flyte_jupyter.tasks.source import Slice, slice_of
+from flyte_jupyter.tasks.spec import TaskSpec
+from flyte_jupyter.tasks.template import AsyncFunctionTaskTemplate, TaskTemplate
+
+_KEPT = 256
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shipment:
+    """A function as it is sent.
+
+    Args:
+        number: stands for it on the wire.
+        content: what is sent, once to each worker.
+        home: the module that the function is from.
+        names: what that module holds here.
+        tasks: tasks that have no global name, by number.
+    """
+
+    number: int
+    content: Mapping[str, Any]
+    home: str
+    names: Mapping[str, Any]
+    tasks: list[TaskTemplate[..., Any]] = field(default_factory=list)
+
+    def task(self, target: str | int) -> TaskTemplate[..., Any]:
+        """Find the task that a worker calls.
+
+        Raises:
+            NameError: the name is no task any more.
+        """
+        found = self.tasks[target] if isinstance(target, int) else self.names.get(target)
+        if not isinstance(found, TaskTemplate):
+            raise NameError(f"{target!r} is no task here; was it redefined meanwhile?")  # noqa: TRY004 - as Python does
+        return found
+
+
+class Shipments:
+    """What was sent, by version; a function whose dependencies change is another shipment."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._made: OrderedDict[tuple[str, ...], Shipment] = OrderedDict()
+
+    def of(self, task: TaskSpec) -> Shipment:
+        """Find or make the shipment of a task as it is now.
+
+        Raises:
+            CodeBundleError: the function can be sent in no way.
+        """
+        func, piece, whole = task.func, None, b""
+        if isinstance(func, FunctionType):
+            piece = slice_of(func)
+            version = piece.version
+        else:
+            whole = _pickled(task, ships := _Tasks({}))
+            version = digest("pickle", whole)
+            return self._kept(task, version, lambda: _by_value(task, whole, ships, {}))
+        return self._kept(task, version, lambda: _shipment(task, piece))
+
+    def _kept(self, task: TaskSpec, version: str, make: Callable[[], Shipment]) -> Shipment:
+        key = (task.name, task.short_name, version, str(task.report))
+        with self._lock:
+            found = self._made.get(key)
+            if found is not None:
+                self._made.move_to_end(key)
+                return found
+        found = make()
+        with self._lock:
+            self._made[key] = found
+            while len(self._made) > _KEPT:
+                self._made.popitem(last=False)
+        return found
+
+
+def _shipment(task: TaskSpec, piece: Slice) -> Shipment:
+    func: Any = task.func
+    missing: Mapping[str, str] = {}
+    try:
+        text, missing = piece.text(), piece.unshippable()
+        tree = ast.parse(text)
+        if not missing and not any(of_name(module) is Origin.LOCAL for module in _imported(tree)):
+            return _by_source(task, text, tree)
+    except CodeBundleError as error:
+        missing = {func.__name__: str(error)}
+    ships = _Tasks(func.__globals__)
+    made = _by_value(task, _pickled(task, ships), ships, func.__globals__)
+    if missing:
+        values = ", ".join(f"{name} ({what})" for name, what in missing.items())
+        warnings.warn(
+            f"{task.name} goes to its worker as a pickle: it needs {values}, which cannot be written as code",
+            stacklevel=2,
+        )
+    return made
+
+
+def _by_source(task: TaskSpec, text: str, tree: ast.Module) -> Shipment:
+    func: Any = task.func
+    names = func.__globals__
+    defined = [
+        n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    ]
+    bound = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)} | set(defined)
+    label = func.__name__ if func.__name__.isidentifier() else "function"
+    tasks = [
+        (name, value.name, value.short_name)
+        for name, value in ((name, names.get(name)) for name in sorted(bound))
+        if isinstance(value, AsyncFunctionTaskTemplate)
+    ]
+    codes = {}
+    for name in defined:
+        for qualified, code in _codes(name, names.get(name)):
+            codes[qualified] = marshal.dumps(code)
+    codes[label] = marshal.dumps(func.__code__)
+    home = str(names.get("__name__", "__main__"))
+    content = {
+        "how": "source",
+        "text": text,
+        "label": label,
+        "file": names.get("__file__"),
+        "package": names.get("__package__"),
+        "tasks": tasks,
+        "codes": codes,
+        **_about(task, home),
+    }
+    return Shipment(next(_numbers), content, home, names)
+
+
+def _by_value(task: TaskSpec, whole: bytes, ships: "_Tasks", names: Mapping[str, Any]) -> Shipment:
+    home = str(names.get("__name__", "__main__"))
+    return Shipment(
+        next(_numbers), {"how": "pickle", "pickle": whole, **_about(task, home)}, home, names, ships.found
+    )
+
+
+def _about(task: TaskSpec, home: str) -> dict[str, Any]:
+    return {
+        "home": home,
+        "name": task.name,
+        "short_name": task.short_name,
+        "is_async": task.is_async,
+        "report": task.report,
+    }
+
+
+def _imported(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+def _codes(name: str, value: Any) -> Iterator[tuple[str, CodeType]]:
+    """Give the code of a function, and of each method of a class, by its name in the module."""
+    if isinstance(value, AsyncFunctionTaskTemplate):
+        value = value.func
+    inner = getattr(value, "__func__", value)
+    inner = getattr(inner, "fget", None) or inner
+    if isinstance(inner, FunctionType):
+        yield name, inner.__code__
+    elif isinstance(value, type):
+        for key, part in list(vars(value).items()):
+            if not isinstance(part, type):
+                yield from _codes(f"{name}.{key}", part)
+
+
+class _Tasks:
+    """Puts stand-ins in place of the tasks that a function mentions."""
+
+    def __init__(self, names: Mapping[str, Any]) -> None:
+        self.found: list[TaskTemplate[..., Any]] = []
+        self.root: object = None
+        self._names = names
+
+    def __call__(self, obj: Any) -> Any:
+        if not isinstance(obj, AsyncFunctionTaskTemplate) or obj is self.root:
+            return None
+        short = obj.short_name
+        name = short if self._names.get(short) is obj else None
+        name = name or next((key for key, value in self._names.items() if value is obj), None)
+        if name is None and obj not in self.found:
+            self.found.append(obj)
+        target = name if name is not None else self.found.index(obj)
+        return called, (target, obj.name, obj.short_name, obj.func, obj.interface)
+
+
+def _pickled(task: TaskSpec, ships: _Tasks) -> bytes:
+    ships.root = getattr(task.func, "__self__", None)
+    try:
+        return dumps_by_value((task.func, task.interface), ships)
+    except Error:
+        raise
+    except (pickle.PicklingError, TypeError, AttributeError, ValueError, RecursionError) as error:
+        raise CodeBundleError(
+            f"{task.name} cannot be sent to a worker process: {error}. Make such a value inside of the task, "
+            'or run it with isolation="thread"'
+        ) from error

@@ -1,0 +1,253 @@
+"""The main of a worker process: takes orders from the kernel, runs attempts, tells how they ended."""
+
+import asyncio
+import gc
+import os
+import pickle
+import random
+import socket
+import sys
+from collections import OrderedDict
+from collections.abc import Coroutine, Mapping
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from flyte_jupyter.backends.arriving import Arrived, arrived
+from flyte_jupyter.backends.calling import Calls
+from flyte_jupyter.backends.desk import Desk
+from flyte_jupyter.backends.environ import variables
+from flyte_jupyter.backends.invoke import invoke
+from flyte_jupyter.backends.outlets import Outlet
+from flyte_jupyter.backends.parts import Parts
+from flyte_jupyter.backends.raising import told
+from flyte_jupyter.backends.usage import Meter
+from flyte_jupyter.backends.wire import Received, Wire
+from flyte_jupyter.blobs import BlobStore, RawDataPath
+from flyte_jupyter.errors import TaskInterruptedError
+from flyte_jupyter.ids import ActionID
+from flyte_jupyter.tasks.context import ContextData, GroupData, RunScope
+from flyte_jupyter.tasks.report import Report
+from flyte_jupyter.tasks.spec import ActionSpec
+from flyte_jupyter.types.holding import holding, trusting
+from flyte_jupyter.types.packed import unpack
+
+_KEPT = 64
+
+
+def main(sock: socket.socket) -> None:
+    """Serve until the kernel closes the connection."""
+    _reseed()
+    gc.enable()
+    Worker(Desk(Wire(sock))).serve()
+
+
+class Worker:
+    """Runs what the kernel orders: synchronous bodies on the main thread, asynchronous ones on a loop there.
+
+    Args:
+        desk: the connection to the kernel.
+    """
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._code: OrderedDict[int, Arrived | BaseException] = OrderedDict()
+        self._scopes: OrderedDict[str, tuple[RunScope, BlobStore | None, ActionID]] = OrderedDict()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._running: dict[int, asyncio.Task[None]] = {}
+        self._ended = asyncio.Event()
+        self._shared = False
+        sys.stdout = self._out = Outlet("stdout", 1, self._log)
+        sys.stderr = self._err = Outlet("stderr", 2, self._log)
+        sys.stdin = open(os.devnull)  # noqa: PTH123, SIM115 - as long as the process lives
+
+    def serve(self) -> None:
+        """Take orders; ends with the process."""
+        while True:
+            order = self._desk.order()
+            if order.frame[0] == "run":
+                self._run(order)
+            else:
+                self._prepare(order)
+
+    def _prepare(self, order: Received) -> None:
+        kind, *content = order.frame
+        if kind == "code":
+            self._learn(*content)
+        elif kind == "scope":
+            self._open(*content)
+        elif kind == "world":
+            self._move(*content)
+        elif kind == "cancel":
+            task = self._running.get(content[0])
+            if task is not None:
+                task.cancel()
+
+    def _learn(self, number: int, content: Mapping[str, Any]) -> None:
+        try:
+            self._code[number] = arrived(content)
+        except BaseException as error:  # noqa: BLE001 - the user's module may do anything when it is made
+            self._code[number] = error
+        while len(self._code) > _KEPT:
+            self._code.popitem(last=False)
+
+    def _open(self, content: Mapping[str, Any]) -> None:
+        name, folder = content["name"], content["blobs"]
+        fields = pickle.loads(content["fields"])  # noqa: S301 - from the kernel
+        scope = RunScope(**fields, publish=partial(self._publish, name))
+        action = ActionID("", name, scope.project, scope.domain, content["org"])
+        self._scopes[name] = (scope, BlobStore(folder) if folder else None, action)
+        while len(self._scopes) > _KEPT:
+            self._scopes.popitem(last=False)
+
+    def _move(self, content: Mapping[str, Any]) -> None:
+        """Take over the kernel's folder, import path and environment."""
+        with suppress(OSError):
+            os.chdir(content["folder"])
+        sys.path[:] = content["path"]
+        wanted = content["environ"]
+        for name in [name for name in os.environ if name not in wanted and name not in content["own"]]:
+            del os.environ[name]
+        os.environ.update(wanted)
+        self._shared = content["shared"]
+
+    # Attempts
+
+    def _run(self, order: Received) -> None:
+        code = self._code[order.frame[2]]
+        if isinstance(code, BaseException) or not code.task.is_async:
+            _finished(self._attempt(order, code))
+            return
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+            asyncio.set_event_loop(self._loop)
+        self._loop.run_until_complete(self._serve_async(order))
+
+    async def _serve_async(self, first: Received) -> None:
+        """Run attempts on the loop until there is none left."""
+        loop = asyncio.get_running_loop()
+        self._desk.watch(loop)
+        self._desk.ordered = partial(loop.call_soon_threadsafe, self._take)
+        self._ended = asyncio.Event()
+        self._begin(first)
+        self._take()
+        try:
+            while self._running:
+                await self._ended.wait()
+                self._ended.clear()
+        finally:
+            self._desk.ordered = None
+            self._desk.unwatch(loop)
+        for left in asyncio.all_tasks(loop):
+            if left is not asyncio.current_task():
+                left.cancel()
+
+    def _take(self) -> None:
+        while (order := self._desk.next_order()) is not None:
+            if order.frame[0] == "run":
+                self._begin(order)
+            else:
+                self._prepare(order)
+
+    def _begin(self, order: Received) -> None:
+        number = order.frame[1]
+        task = asyncio.get_running_loop().create_task(self._attempt(order, self._code[order.frame[2]]))
+        self._running[number] = task
+
+        def forget(_: Any) -> None:
+            self._running.pop(number, None)
+            self._ended.set()
+
+        task.add_done_callback(forget)
+
+    async def _attempt(self, order: Received, code: Arrived | BaseException) -> None:
+        """Run one attempt and tell how it ended."""
+        (_, number, _, run, action, parent, attempt, cache, group, custom, inputs, manifest, extra) = (
+            order.frame
+        )
+        scope, store, identity = self._scopes[run]
+        parts, meter = Parts(store, order.files, manifest), Meter()
+        home = code.module if isinstance(code, Arrived) else sys.modules["__main__"]
+        answer: tuple[Any, ...]
+        out = Parts(store)
+        try:
+            if isinstance(code, BaseException):
+                raise code  # noqa: TRY301 - told as if the body had raised it
+            code.enter()
+            calls = Calls(self._desk, number, code.module)
+            spec = ActionSpec(
+                id=ActionID(action, run, identity.project, identity.domain, identity.org),
+                task=code.task,
+                inputs=unpack(inputs),
+                run=scope,
+                context=ContextData(None, GroupData(group) if group else None, custom, calls),
+                parent=parent,
+                attempt=attempt,
+                version=cache,
+            )
+            raw = RawDataPath(str(scope.base_dir / action / "raw"))
+            with holding(parts, raw), trusting(), self._environment(extra):
+                outputs = await invoke(spec)
+                answer = ("done", number, out.send(outputs), out.manifest)
+        except asyncio.CancelledError as error:
+            answer = ("failed", number, told(error, home.__name__, vars(home)))
+        except BaseException as error:  # noqa: BLE001 - it is the kernel's to judge
+            if isinstance(error, KeyboardInterrupt):
+                error = TaskInterruptedError("the task raised KeyboardInterrupt")
+            answer = ("failed", number, told(error, home.__name__, vars(home)))
+        self._out.flush()
+        self._err.flush()
+        used = meter.read()
+        self._desk.tell((*answer, used.cpu, used.peak), out.files if answer[0] == "done" else ())
+        parts.close()
+        out.close()
+
+    def _environment(self, extra: Mapping[str, str]) -> Any:
+        """Set variables for the attempt: for the process, or for its context where others run beside it."""
+        return variables(extra) if self._shared else _Set(extra)
+
+    def _log(self, stream: str, run: str, action: str, attempt: int, text: str) -> None:
+        self._desk.tell(("log", run, action, attempt, stream, text))
+
+    def _publish(self, run: str, action: str, report: Report) -> None:
+        tabs = [(name, tab.get_html()) for name, tab in report.tabs.items()]
+        self._desk.tell(("report", run, action, tabs))
+
+
+class _Set:
+    """Environment variables, set for real and put back."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._values = values
+        self._before: dict[str, str] | None = None
+
+    def __enter__(self) -> None:
+        if self._values:
+            self._before = dict(os.environ)
+            os.environ.update(self._values)
+
+    def __exit__(self, *_: object) -> None:
+        if self._before is not None:
+            for name in self._values:
+                if name in self._before:
+                    os.environ[name] = self._before[name]
+                else:
+                    os.environ.pop(name, None)
+
+
+def _finished(coro: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine that never suspends, with no loop."""
+    try:
+        coro.send(None)
+    except StopIteration:
+        return
+    coro.close()
+    raise RuntimeError("a synchronous attempt waited for something")
+
+
+def _reseed() -> None:
+    """Give this process random numbers of its own: a fork begins with its parent's state."""
+    random.seed()
+    numpy = sys.modules.get("numpy")
+    if numpy is not None:
+        numpy.random.seed()
