@@ -5,6 +5,7 @@ prints is a context variable. ``print`` writes each argument and separator by it
 are put together here, so that a line costs one entry in the log and one write to the stream.
 """
 
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -30,16 +31,17 @@ class Capture:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._users = 0
+        self._pid = os.getpid()
         self._followed: list[_Followed] = []
         self.logs: dict[str, Log] = {}
 
     @contextmanager
     def following(self, run: str, log: Log) -> Iterator[None]:
         """Send what the run's tasks write to ``log`` while the code inside runs."""
+        if self._pid != os.getpid():  # another thread of a forked child's parent may have held it
+            self._lock, self._pid = threading.Lock(), os.getpid()
         with self._lock:
             self.logs[run] = log
-            self._users += 1
             self._follow()
         try:
             yield
@@ -47,9 +49,8 @@ class Capture:
             with self._lock:
                 for followed in self._followed:
                     followed.finish(run)
-                self._users -= 1
                 self.logs.pop(run, None)
-                if self._users == 0:
+                if not self.logs:
                     self._release()
 
     def finish(self, task: TaskContext | None) -> None:
@@ -103,6 +104,8 @@ class _Followed:
             task = get().task
             if task is None or not isinstance(text, str):
                 return int(original(text) or 0)
+            if task.over:
+                return len(text)  # of an attempt that nobody waits for any more
             voice = voices.get(id(task)) or voices.setdefault(id(task), _Voice(task))
             pieces, now = voice.pieces, perf_counter()
             pieces.append(text)

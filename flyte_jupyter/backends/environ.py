@@ -1,8 +1,9 @@
 """Environment variables that only one task's body sees.
 
 While such a body runs, ``os.environ`` looks a name up in the body's own variables first; which body is
-running is a context variable, so neighbours in other threads and coroutines see nothing of it. Child
-processes that a body starts get its variables as well.
+running is a context variable, so neighbours in other threads and coroutines see nothing of it, and neither
+do the tasks that it calls: they have variables of their own. Child processes that a body starts get its
+variables as well.
 """
 
 import os
@@ -18,6 +19,7 @@ _lock = threading.Lock()
 _users = 0
 _plain_class: type[Any] = type(os.environ)
 _plain_popen = subprocess.Popen.__init__
+_plain_system = os.system
 
 
 class _Scoped(_plain_class):  # type: ignore[misc] # os._Environ has no public name
@@ -75,16 +77,38 @@ def _popen(self: Any, *args: Any, **kwargs: Any) -> None:
 _ENV_POSITION = 10  # of ``env`` among the positional parameters of Popen
 
 
+def _system(command: Any) -> int:
+    """Do what ``os.system`` does; itself it would take the process's own variables."""
+    if _overlay.get() is None:
+        return _plain_system(command)
+    code = subprocess.call(command, shell=True)  # noqa: S602 - the caller's own command
+    return code << 8 if code >= 0 else -code
+
+
+def is_scoped() -> bool:
+    """Whether the running body has variables of its own."""
+    return _overlay.get() is not None
+
+
 @contextmanager
 def variables(values: Mapping[str, str]) -> Iterator[MutableMapping[str, str]]:
     """Let the code inside see these environment variables; what it sets is gone afterwards."""
     with _installed():
-        inherited = _overlay.get() or {}
-        token = _overlay.set({**inherited, **values})
+        token = _overlay.set(dict(values))
         try:
             yield os.environ
         finally:
             _overlay.reset(token)
+
+
+@contextmanager
+def outside() -> Iterator[None]:
+    """Let the code inside see the process's variables only."""
+    token = _overlay.set(None)
+    try:
+        yield
+    finally:
+        _overlay.reset(token)
 
 
 @contextmanager
@@ -95,6 +119,7 @@ def _installed() -> Iterator[None]:
         if _users == 1:
             os.environ.__class__ = _Scoped
             subprocess.Popen.__init__ = _popen  # type: ignore[method-assign]
+            os.system = _system
     try:
         yield
     finally:
@@ -103,3 +128,4 @@ def _installed() -> Iterator[None]:
             if _users == 0:
                 os.environ.__class__ = _plain_class
                 subprocess.Popen.__init__ = _plain_popen  # type: ignore[method-assign]
+                os.system = _plain_system

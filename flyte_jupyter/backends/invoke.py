@@ -1,15 +1,16 @@
 """Call a task's function: literals to arguments, the body in its context, the result to literals."""
 
 import asyncio
-import threading
+import inspect
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from flyte_jupyter.backends.bodies import Body, Stopped, bodies
 from flyte_jupyter.backends.capture import capture
-from flyte_jupyter.backends.environ import variables
+from flyte_jupyter.backends.environ import is_scoped, outside, variables
 from flyte_jupyter.backends.secrets import injected
-from flyte_jupyter.backends.threads import bodies, in_thread
+from flyte_jupyter.backends.threads import in_thread
 from flyte_jupyter.errors import RuntimeUserError, TaskInterruptedError
 from flyte_jupyter.tasks.context import ContextData, TaskContext, current
 from flyte_jupyter.tasks.spec import ActionSpec, TaskSpec
@@ -27,77 +28,96 @@ async def invoke(spec: ActionSpec) -> Literals:
         RuntimeUserError: the body called ``sys.exit``.
     """
     task = spec.task
-    context = _context(spec)
+    context = _task_context(spec)
     values = task.interface.from_literals(spec.inputs)
     try:
-        if task.plain and not spec.run.env_vars:
-            result = await _body(task, context, values)
+        if task.plain and not spec.run.env_vars and not is_scoped():
+            result = await _body(spec, context, values)
         else:
             with _surroundings(spec):
-                result = await _body(task, context, values)
+                result = await _body(spec, context, values)
+        return task.interface.outputs_to_literals(result)
+    except asyncio.CancelledError:
+        context.over = True  # nobody waits any more: what it still prints is nobody's
+        raise
     finally:
-        capture.finish(context.task)
-    outputs = task.interface.outputs_to_literals(result)
-    if task.report and context.task is not None and context.task.report.has_content():
-        context.task.report.flush()
-    return outputs
+        _finish(task, context)
 
 
-async def _body(task: TaskSpec, context: ContextData, values: Mapping[str, Any]) -> Any:
-    if not task.is_async:
-        run = context.task.action.run_name if context.task else ""
+async def _body(spec: ActionSpec, context: TaskContext, values: Mapping[str, Any]) -> Any:
+    outer = spec.context
+    inside = ContextData(context, None, outer.custom, outer.submit, None)
+    if not spec.task.is_async:
+        body = Body(spec.run.name)
         if _loop_is_running():
-            return await in_thread(lambda: _call(task, context, values), run)
-        bodies.enter(run)
-        try:
-            return _call(task, context, values)
-        finally:
-            bodies.leave(run)
-    token = current.set(context)
+            return await in_thread(lambda: _call(spec.task, inside, values, body), body)
+        return _call(spec.task, inside, values, body)
+    token = current.set(inside)
     try:
-        return await task.interface.call(task.func, values)
+        result = spec.task.interface.call(spec.task.func, values)
+        return await result if inspect.isawaitable(result) else result
     except SystemExit as error:
-        raise RuntimeUserError("SystemExit", f"the task called sys.exit({error.code!r})") from error
+        raise _exited(error) from error
     except KeyboardInterrupt as error:
         raise TaskInterruptedError("the task raised KeyboardInterrupt") from error
     finally:
         current.reset(token)
 
 
-def _call(task: TaskSpec, context: ContextData, values: Mapping[str, Any]) -> Any:
-    token = current.set(context)
+def _call(task: TaskSpec, inside: ContextData, values: Mapping[str, Any], body: Body) -> Any:
+    token = current.set(inside)
+    bodies.enter(body)
     try:
-        return task.interface.call(task.func, values)
+        try:
+            bodies.uncover(body)
+            return task.interface.call(task.func, values)
+        finally:
+            bodies.cover(body)
     except SystemExit as error:
-        raise RuntimeUserError("SystemExit", f"the task called sys.exit({error.code!r})") from error
+        raise _exited(error) from error
     except KeyboardInterrupt as error:
-        if threading.current_thread() is threading.main_thread():
+        if body.stopped:
+            raise Stopped from None  # how the main thread is stopped
+        if bodies.on_main_thread(body):
             raise  # a real one: it ends the run and goes on to the caller
         raise TaskInterruptedError("the task raised KeyboardInterrupt") from error
     finally:
+        bodies.leave(body)
         current.reset(token)
+
+
+def _finish(task: TaskSpec, context: TaskContext) -> None:
+    """Show what the attempt left behind: the end of its last line, and its report, however it ended."""
+    capture.finish(context)
+    if task.report and not context.over and context.report.has_content():
+        context.report.flush()
+
+
+def _exited(error: SystemExit) -> RuntimeUserError:
+    return RuntimeUserError("SystemExit", f"the task called sys.exit({error.code!r})")
 
 
 @contextmanager
 def _surroundings(spec: ActionSpec) -> Iterator[None]:
-    with (
-        injected(spec.task.secrets) as secrets,
-        variables({**spec.task.env_vars, **spec.run.env_vars, **secrets}),
-    ):
-        yield
+    """Give the body variables of its own, or none: what its caller has is not for it."""
+    with outside(), injected(spec.task.secrets) as secrets:
+        own = {**spec.task.env_vars, **spec.run.env_vars, **secrets}
+        if not own:
+            yield
+            return
+        with variables(own):
+            yield
 
 
-def _context(spec: ActionSpec) -> ContextData:
-    outer = spec.context
-    task = TaskContext(
+def _task_context(spec: ActionSpec) -> TaskContext:
+    return TaskContext(
         action=spec.id,
         run=spec.run,
         version=spec.version,
         attempt_number=spec.attempt,
-        group_data=outer.group,
-        custom_context=outer.custom,
+        group_data=spec.context.group,
+        custom_context=spec.context.custom,
     )
-    return ContextData(task, None, outer.custom, outer.submit, None)
 
 
 def _loop_is_running() -> bool:

@@ -7,11 +7,11 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
 from flyte_jupyter import redaction
-from flyte_jupyter.errors import InitializationError, SecretNotFoundError
+from flyte_jupyter.errors import DefinitionError, InitializationError, SecretNotFoundError
 from flyte_jupyter.loading import load
 from flyte_jupyter.tasks.secret import FOLDER, Secret
 
@@ -53,12 +53,14 @@ def injected(secrets: tuple[Secret, ...]) -> Iterator[dict[str, str]]:
     """
     values: dict[str, str] = {}
     with ExitStack() as stack:
+        folder = stack.enter_context(_folder()) if any(secret.file for secret in secrets) else None
         for secret in secrets:
             value = resolve(secret)
             if secret.as_env_var:
                 values[secret.as_env_var] = value
-            if secret.file is not None:
-                values[FOLDER_VARIABLE] = stack.enter_context(_files.mounted(secret, value))
+            if secret.file is not None and folder is not None:
+                stack.enter_context(_files.mounted(secret, value, folder))
+                values[FOLDER_VARIABLE] = str(folder)
         yield values
 
 
@@ -133,48 +135,53 @@ class _Files:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._users: dict[Path, int] = {}
-        self._private: Path | None = None
+        self._users: dict[Path, list[str]] = {}
 
     @contextmanager
-    def mounted(self, secret: Secret, value: str) -> Iterator[str]:
-        """Write a secret's file; gives the folder that stands for ``/etc/flyte/secrets``."""
+    def mounted(self, secret: Secret, value: str, folder: Path) -> Iterator[None]:
+        """Write a secret's file below a folder.
+
+        Raises:
+            DefinitionError: another body has another secret in this place right now.
+        """
+        file = folder / _relative(secret)
         with self._lock:
-            folder = self._folder()
-            file = folder / _relative(secret)
-            if not self._users.get(file):
+            users = self._users.setdefault(file, [])
+            if not users:
                 _write(file, value)
-            self._users[file] = self._users.get(file, 0) + 1
+            elif users[0] != value:
+                raise DefinitionError(
+                    f"{file} holds another secret for a running task; mount {_title(secret)} elsewhere"
+                )
+            users.append(value)
         try:
-            yield str(folder)
+            yield
         finally:
-            self._leave(file)
-
-    def _leave(self, file: Path) -> None:
-        with self._lock:
-            self._users[file] -= 1
-            if not self._users[file]:
-                del self._users[file]
-                file.unlink(missing_ok=True)
-            if not self._users and self._private is not None:
-                shutil.rmtree(self._private, ignore_errors=True)
-                self._private = None
-
-    def _folder(self) -> Path:
-        mount = Path(FOLDER)
-        try:
-            mount.mkdir(parents=True, exist_ok=True)
-            if os.access(mount, os.W_OK):
-                return mount
-        except OSError:
-            pass  # not ours to write: a private folder of the same shape
-        if self._private is None:
-            memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - private below
-            self._private = Path(tempfile.mkdtemp(prefix="flyte-secrets-", dir=memory))
-        return self._private
+            with self._lock:
+                users.pop()
+                if not users:
+                    del self._users[file]
+                    file.unlink(missing_ok=True)
 
 
 _files = _Files()
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """Give the folder for secrets, where it can be written; else a private one of the same shape."""
+    mount = Path(FOLDER)
+    with suppress(OSError):
+        mount.mkdir(parents=True, exist_ok=True)
+    if os.access(mount, os.W_OK):
+        yield mount
+        return
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - private below
+    private = Path(tempfile.mkdtemp(prefix="flyte-secrets-", dir=memory))
+    try:
+        yield private
+    finally:
+        shutil.rmtree(private, ignore_errors=True)
 
 
 def _write(file: Path, value: str) -> None:

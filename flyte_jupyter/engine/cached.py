@@ -3,10 +3,9 @@
 import time
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from dataclasses import replace
 
 from flyte_jupyter.backends.base import Backend
-from flyte_jupyter.engine.keeping import Kept, record
+from flyte_jupyter.engine.keeping import Kept, packed
 from flyte_jupyter.errors import StoreError, TypeTransformerFailedError
 from flyte_jupyter.ids import digest
 from flyte_jupyter.runs.events import CacheChecked, Emit
@@ -42,7 +41,6 @@ class Cached:
     async def run(self, spec: ActionSpec, emit: Emit) -> Literals:
         """Give the kept outputs of the same task, version and inputs; else run and keep them."""
         cache = spec.task.cache
-        spec = replace(spec, version=version_of(spec.task))
         inputs = input_digests(spec)
         key = key_of(spec, inputs)
         async with AsyncExitStack() as stack:
@@ -95,20 +93,22 @@ class Cached:
         if version_of(spec.task) != spec.version:
             # The body changed what it depends on, so the result does not belong to the version it began with.
             return outputs
-        packed = record(spec.task, "outputs", outputs, self._store.blobs, None)
+        data, whole = packed(spec.task, "outputs", outputs, self._store.blobs, None)
+        if not whole:
+            return Kept(outputs, data)  # what cannot be read again must not be found
         entry = Entry(
             key=key,
             task=spec.task.name,
             version=spec.version,
             inputs_digest=digest("inputs", *(f"{n}={d}" for n, d in inputs.items())),
-            outputs=packed,
+            outputs=data,
             created=time.time(),
             parts={**parts, **{f"input {n}": d for n, d in inputs.items()}},
             run=spec.run.name,
             action=spec.id.name,
         )
         self._results.put(entry)
-        return Kept(outputs, packed)
+        return Kept(outputs, data)
 
 
 def version_of(task: TaskSpec) -> str:

@@ -1,29 +1,30 @@
 """How a running task calls another one: a spec with a deterministic name, conducted in the caller's way."""
 
+import asyncio
+import contextvars
 import hashlib
-import inspect
 import itertools
-import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
-from typing import Any
+from concurrent.futures import Future
+from typing import Any, TypeVar
 
-from flyte_jupyter.engine.failures import failure_of, trim
+from flyte_jupyter.backends.bodies import bodies
+from flyte_jupyter.backends.threads import threads
+from flyte_jupyter.engine.cached import version_of
 from flyte_jupyter.engine.live import LiveRun, inputs_packed
-from flyte_jupyter.engine.loop import drive
+from flyte_jupyter.engine.loop import loop, settled
+from flyte_jupyter.engine.traced import traced
 from flyte_jupyter.ids import ActionID, sub_action_name
-from flyte_jupyter.runs.events import (
-    ROOT,
-    ActionFailed,
-    ActionQueued,
-    ActionSucceeded,
-    AttemptStarted,
-)
-from flyte_jupyter.tasks.context import ContextData, TaskContext, current
+from flyte_jupyter.runs.events import ROOT
+from flyte_jupyter.tasks.context import ContextData, current
 from flyte_jupyter.tasks.spec import ActionSpec
 from flyte_jupyter.tasks.template import TaskTemplate
 
 AnyTask = TaskTemplate[..., Any]
+T = TypeVar("T")
+
+_DEPTH = 25
+"""Calls inside of each other that share a stack; each takes a dozen frames of it."""
 
 
 class Calls:
@@ -34,34 +35,42 @@ class Calls:
     Args:
         live: the run.
         parent: the calling action; None makes the root.
+        depth: how many actions called each other until here.
     """
 
-    __slots__ = ("_live", "_parent", "_seen")
+    __slots__ = ("_depth", "_live", "_parent", "_seen")
 
-    def __init__(self, live: LiveRun, parent: str | None) -> None:
+    def __init__(self, live: LiveRun, parent: str | None, depth: int = 0) -> None:
         self._live = live
         self._parent = parent
+        self._depth = depth
         self._seen: dict[tuple[str, str | None, str], itertools.count[int]] = {}
 
     def call(self, task: AnyTask, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Run to the end on this thread, or wait for it here."""
-        spec = self.spec(task, args, kwargs)
-        conducted = self._live.conduct(spec)
-        outputs = drive(conducted) if self._live.is_inline(spec) else self._live.wait(conducted)
-        return spec.task.interface.outputs_from_literals(outputs)
+        body = bodies.cover_current()
+        try:
+            with loop.beside():
+                spec = self.spec(task, args, kwargs)
+                if self._is_deep() and self._live.is_inline(spec):
+                    outputs = _on_new_stack(lambda: self._live.conducted(spec))
+                else:
+                    outputs = self._live.conducted(spec)
+                return spec.task.interface.outputs_from_literals(outputs)
+        finally:
+            bodies.uncover(body)
 
     async def acall(self, task: AnyTask, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Run on the loop that is running."""
         spec = self.spec(task, args, kwargs)
-        outputs = await self._live.conduct(spec)
+        conducted = self._live.conduct(spec)
+        outputs = await (asyncio.create_task(conducted) if self._is_deep() else conducted)
         return spec.task.interface.outputs_from_literals(outputs)
 
     def trace(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Record a helper's call as an action of its own."""
-        traced = _Traced(self._live, self._name(f"trace {func.__qualname__}", b""), func)
-        if inspect.iscoroutinefunction(func):
-            return traced.arun(self._parent, args, kwargs)
-        return traced.run(self._parent, args, kwargs)
+        name = self._name(f"trace {func.__qualname__}", b"")
+        return traced(self._live, self._parent, name, func)(*args, **kwargs)
 
     def spec(self, task: AnyTask, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> ActionSpec:
         """Make the spec of a call."""
@@ -69,14 +78,15 @@ class Calls:
         inputs = kind.interface.to_literals(args, kwargs)
         packed = inputs_packed(kind, inputs, live.store)
         name = ROOT if self._parent is None else self._name(kind.name, packed)
-        context = ContextData(None, here.group, here.custom, Calls(live, name), None)
+        cached = kind.cache.is_enabled and not live.scope.disable_cache
         return ActionSpec(
             id=ActionID(name, live.scope.name, live.scope.project, live.scope.domain),
             task=kind,
             inputs=inputs,
             run=live.scope,
-            context=context,
+            context=ContextData(None, here.group, here.custom, Calls(live, name, self._depth + 1), None),
             parent=self._parent,
+            version=version_of(kind) if cached else "",
             packed=packed,
         )
 
@@ -89,65 +99,20 @@ class Calls:
         counter = self._seen.setdefault((task, group_name, inputs_hash), itertools.count(1))
         return sub_action_name(self._parent or "", inputs_hash, task, next(counter), group_name)
 
+    def _is_deep(self) -> bool:
+        return self._depth % _DEPTH == _DEPTH - 1
 
-class _Traced:
-    """One call of a traced helper."""
 
-    def __init__(self, live: LiveRun, name: str, func: Callable[..., Any]) -> None:
-        self._live = live
-        self._name = name
-        self._func = func
+def _on_new_stack(work: Callable[[], T]) -> T:
+    """Do work on another thread while this one waits, so that calls can go deeper than one stack allows."""
+    future: Future[T] = Future()
+    context = contextvars.copy_context()
 
-    def run(self, parent: str | None, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        self._begin(parent)
-        token = current.set(self._context())
+    def run() -> None:
         try:
-            result = self._func(*args, **kwargs)
-        except BaseException as error:
-            self._fail(error)
-            raise
-        finally:
-            current.reset(token)
-        self._end()
-        return result
+            future.set_result(context.run(work))
+        except BaseException as error:  # noqa: BLE001 - handed to the waiting thread
+            future.set_exception(error)
 
-    async def arun(self, parent: str | None, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        self._begin(parent)
-        token = current.set(self._context())
-        try:
-            result = await self._func(*args, **kwargs)
-        except BaseException as error:
-            self._fail(error)
-            raise
-        finally:
-            current.reset(token)
-        self._end()
-        return result
-
-    def _context(self) -> ContextData:
-        """Inside, it is still the calling task that runs; what it prints belongs to the helper's action."""
-        here = current.get()
-        task = here.task
-        if isinstance(task, TaskContext):
-            task = task.replace(action=replace(task.action, name=self._name), attempt_number=1)
-        return replace(here, task=task, traced=self._func.__qualname__)
-
-    def _begin(self, parent: str | None) -> None:
-        run, now, name = self._live.scope.name, time.time(), self._func.__qualname__
-        group = current.get().group
-        self._live.emit(
-            ActionQueued(
-                run=run, action=self._name, time=now, task=name, name=self._func.__name__, parent=parent,
-                group=group.name if group else None, what="trace",
-            )
-        )  # fmt: skip
-        self._live.emit(AttemptStarted(run=run, action=self._name, time=now, attempt=1, place="trace"))
-
-    def _end(self) -> None:
-        self._live.emit(ActionSucceeded(run=self._live.scope.name, action=self._name, time=time.time()))
-
-    def _fail(self, error: BaseException) -> None:
-        failure = failure_of(error)
-        run = self._live.scope.name
-        self._live.emit(ActionFailed(run=run, action=self._name, time=time.time(), failure=failure))
-        trim(error)
+    threads.start(run)
+    return settled(future)

@@ -6,7 +6,6 @@ hand-over; each helper that finds more to do brings the next one.
 """
 
 import contextvars
-import itertools
 import os
 import threading
 import time
@@ -14,17 +13,12 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from flyte_jupyter.backends.threads import Stopped, threads
+from flyte_jupyter.backends.threads import threads
+from flyte_jupyter.engine.loop import PATIENCE
 from flyte_jupyter.tasks.context import group
 
 THREADS = min(32, 4 * (os.cpu_count() or 1))
 """Calls at once, where no concurrency is given."""
-
-AHEAD = 1_000
-"""Inputs that are taken ahead of the result that is waited for."""
-
-PATIENCE = 0.1
-"""Seconds between looks at whether the run was stopped, while waiting for a result."""
 
 _TICK = 0.001
 _QUICK = 3
@@ -39,15 +33,17 @@ class _Item:
 
     __slots__ = ("args", "done", "error", "result")
 
-    def __init__(self, args: tuple[Any, ...]) -> None:
+    def __init__(self, args: tuple[Any, ...], error: BaseException | None = None) -> None:
         self.args = args
-        self.done = False
+        self.done = error is not None
         self.result: Any = None
-        self.error: BaseException | None = None
+        self.error = error
 
 
 class Fan:
     """Calls of one function with many arguments.
+
+    Inputs are taken as there is room for calls: two for each that may run at once.
 
     Args:
         call: the function.
@@ -70,18 +66,34 @@ class Fan:
     def results(self, *, return_exceptions: bool) -> Iterator[Any]:
         """Make the calls and give their results in order; a failure is raised in its place."""
         pending: deque[_Item] = deque()
+        more = True
         try:
             while True:
-                for args in itertools.islice(self._items, AHEAD - len(pending)):
-                    pending.append(_Item(args))
-                    self._todo.append(pending[-1])
-                if not pending:
-                    return
-                if not self._helpers and len(self._todo) > 1 and self._limit > 1:
-                    self._help()
-                yield self._result(pending.popleft(), return_exceptions)
+                while more and len(pending) < (2 * self._limit if self._limit > 1 else 1):
+                    pending.append(item := self._next())
+                    more = not item.done
+                    if more:
+                        self._todo.append(item)
+                        self._help()
+                item = pending.popleft()
+                if item.args is _END:
+                    if item.error is None:
+                        return
+                    raise item.error
+                yield self._result(item, return_exceptions)
         finally:
             self._todo.clear()
+
+    def _next(self) -> _Item:
+        """Take the next input; their end, or a failure to take one, waits for its turn like a result."""
+        try:
+            return _Item(next(self._items))
+        except StopIteration:
+            item = _Item(_END)
+        except Exception as error:  # noqa: BLE001 - the user's iterable may do anything
+            item = _Item(_END, error)
+        item.done = True
+        return item
 
     def _result(self, item: _Item, return_exceptions: bool) -> Any:
         while not item.done:
@@ -121,27 +133,40 @@ class Fan:
             self._waiting = False
 
     def _help(self) -> None:
-        """Start a helper in a copy of this context."""
-        self._helpers += 1
+        """Start a helper in a copy of this context, if there is work for one and room."""
+        with self._changed:
+            if len(self._todo) < 2 or self._helpers >= min(1, self._limit - 1):  # noqa: PLR2004 - the caller takes one
+                return
+            self._helpers += 1
+        self._start()
+
+    def _start(self) -> None:
         context = contextvars.copy_context()
         threads.start(lambda: context.run(self._helper))
 
     def _helper(self) -> None:
-        if not self._is_slow():
-            self._helpers -= 1
+        try:
+            if self._is_slow():
+                with group(self._name):
+                    self._work()
+        except BaseException:  # noqa: BLE001 - the item holds it for the caller, who raises it
             return
-        with group(self._name):
-            while True:
-                try:
-                    item = self._todo.popleft()
-                except IndexError:
-                    return
-                if self._todo and self._helpers < self._limit - 1:
-                    self._help()
-                try:
-                    self._make(item)
-                except Stopped:
-                    return
+        finally:
+            with self._changed:
+                self._helpers -= 1
+
+    def _work(self) -> None:
+        while True:
+            try:
+                item = self._todo.popleft()
+            except IndexError:
+                return
+            with self._changed:
+                another = bool(self._todo) and self._helpers < self._limit - 1
+                self._helpers += another
+            if another:
+                self._start()
+            self._make(item)
 
     def _is_slow(self) -> bool:
         """Wait until calls take longer than a hand-over; False if there is nothing left to do before that."""
@@ -151,3 +176,6 @@ class Fan:
             if self._finished - before < _QUICK:
                 return True
         return False
+
+
+_END: tuple[Any, ...] = ("the inputs end here",)

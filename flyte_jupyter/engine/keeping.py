@@ -3,19 +3,27 @@
 from collections.abc import Iterable
 from typing import Any
 
+from flyte_jupyter import redaction
 from flyte_jupyter.blobs.store import BlobStore
 from flyte_jupyter.errors import InlineIOMaxBytesBreached, TypeTransformerFailedError
-from flyte_jupyter.runs.values import KEPT
+from flyte_jupyter.loading import load
+from flyte_jupyter.runs.values import KEPT, REFERENCE, SENSITIVE, is_kept
 from flyte_jupyter.tasks.spec import TaskSpec
 from flyte_jupyter.types.engine import TypeEngine
+from flyte_jupyter.types.identity import identity
 from flyte_jupyter.types.literal import Binary, Literal, Literals, Live, Map, Value, Variant
 from flyte_jupyter.types.packed import pack
+from flyte_jupyter.types.pickles import Snapshot
 
 _PLAIN = frozenset({type(None), bool, int, float, str, Binary})
 
 INPUT_LIMIT = 64 * 1024
 OUTPUT_LIMIT = 64 * 1024 * 1024
 """Bytes up to which values that go by reference are written into the record."""
+
+CONTENT_LIMIT = 32 * 1024 * 1024
+"""Bytes up to which the content of values that are not written is at least hashed, so that equal calls of two
+runs can be told from others."""
 
 
 class Kept(dict[str, Literal]):
@@ -29,7 +37,14 @@ class Kept(dict[str, Literal]):
 
 
 def record(task: TaskSpec, what: str, literals: Literals, blobs: BlobStore, limit: int | None) -> bytes:
-    """Pack literals for the record.
+    """Pack literals for the record; see ``packed``."""
+    return packed(task, what, literals, blobs, limit)[0]
+
+
+def packed(
+    task: TaskSpec, what: str, literals: Literals, blobs: BlobStore, limit: int | None
+) -> tuple[bytes, bool]:
+    """Pack literals, and tell whether all of them can be read again.
 
     Args:
         task: whose they are.
@@ -41,34 +56,57 @@ def record(task: TaskSpec, what: str, literals: Literals, blobs: BlobStore, limi
     Raises:
         InlineIOMaxBytesBreached: what travels inline is more than the task allows.
     """
-    if not all(type(literal.value) in _PLAIN for literal in literals.values()) and any(
-        map(_has_live, literals.values())
-    ):
-        literals = {name: _settled(literal, blobs, limit) for name, literal in literals.items()}
-    packed = pack(literals)
-    if len(packed) > task.max_inline_io_bytes:
+    if not all(type(literal.value) in _PLAIN for literal in literals.values()):
+        literals = {name: settled(literal, blobs, limit) for name, literal in literals.items()}
+    data = pack(literals)
+    if len(data) > task.max_inline_io_bytes:
         raise InlineIOMaxBytesBreached(
-            f"{task.name}: its {what} are {len(packed):,} bytes, and max_inline_io_bytes="
+            f"{task.name}: its {what} are {len(data):,} bytes, and max_inline_io_bytes="
             f"{task.max_inline_io_bytes:,} may travel inline; pass a File, a Dir or a DataFrame, "
             "or raise the limit"
         )
-    return packed
+    if redaction.is_needed() and _holds_secret(data):
+        literals = {name: _without_secret(name, literal) for name, literal in literals.items()}
+        data = pack(literals)
+    return data, KEPT.encode() not in data or all(map(is_kept, literals.values()))
 
 
-def _settled(literal: Literal, blobs: BlobStore, limit: int | None) -> Literal:
-    if not _has_live(literal):
+def settled(literal: Literal, blobs: BlobStore, limit: int | None) -> Literal:
+    """Write what goes by reference, or describe it: if it is larger than the limit, or cannot be written."""
+    lives = list(_lives(literal.value))
+    if not lives:
         return literal
-    if limit is not None and sum(map(_size, _lives(literal.value))) > limit:
-        return Literal(_sketch(literal.value), literal.hash, literal.metadata)
+    if limit is None or _fit([live.value for live in lives], limit):
+        try:
+            return TypeEngine.settle(literal, blobs)
+        except TypeTransformerFailedError:
+            pass  # a lock, a connection: the run may go on with it, the record cannot
+    return Literal(_sketch(literal.value), literal.hash or content(literal), literal.metadata)
+
+
+def content(literal: Literal) -> str:
+    """Hash the content of a value that goes by reference; empty where that would take long."""
+    sizes = [_size(live.value) for live in _lives(literal.value)]
+    if None in sizes or sum(filter(None, sizes)) > CONTENT_LIMIT:
+        return ""
     try:
-        return TypeEngine.settle(literal, blobs)
+        return identity(literal)
     except TypeTransformerFailedError:
-        # It cannot be written (a lock, a connection): the run may go on with it, the record cannot.
-        return Literal(_sketch(literal.value), literal.hash, literal.metadata)
+        return ""
 
 
-def _has_live(literal: Literal) -> bool:
-    return next(iter(_lives(literal.value)), None) is not None
+def size_of(literal: Literal) -> int:
+    """Estimate the bytes of what goes by reference; what does not say counts as small."""
+    return sum(_size(live.value) or 0 for live in _lives(literal.value))
+
+
+def _holds_secret(data: bytes) -> bool:
+    return redaction.holds(data.decode("utf-8", "replace"))
+
+
+def _without_secret(name: str, literal: Literal) -> Literal:
+    """Put a remark in place of a value that holds a secret: secrets are never written."""
+    return Literal(Binary(SENSITIVE.encode(), KEPT)) if _holds_secret(pack({name: literal})) else literal
 
 
 def _lives(value: Value) -> Iterable[Live]:
@@ -88,7 +126,7 @@ def _lives(value: Value) -> Iterable[Live]:
 def _sketch(value: Value) -> Value:
     """Put a description in place of each live object."""
     if isinstance(value, Live):
-        return Binary(_described(value.value).encode("utf-8", "replace"), KEPT)
+        return Binary(REFERENCE.format(_described(value.value)).encode("utf-8", "replace"), KEPT)
     if isinstance(value, tuple):
         return tuple(_sketch(item) for item in value)
     if isinstance(value, Map):
@@ -99,6 +137,8 @@ def _sketch(value: Value) -> Value:
 
 
 def _described(value: Any) -> str:
+    if isinstance(value, Snapshot):
+        return f"{len(value.data):,} bytes of plain data"
     kind = f"{type(value).__module__}.{type(value).__qualname__}"
     try:
         shape = getattr(value, "shape", None)
@@ -107,13 +147,51 @@ def _described(value: Any) -> str:
         return kind
 
 
-def _size(live: Live) -> int:
-    """Estimate bytes without a walk over the data; what cannot be estimated counts as small."""
-    value = live.value
+def _fit(values: list[Any], limit: int) -> bool:
+    """Whether values that go by reference are small enough to be written; found out in bounded time."""
+    sizes = [_size(value) for value in values]
+    total = sum(size for size in sizes if size is not None)
+    unknown = [value for value, size in zip(values, sizes, strict=True) if size is None]
+    return total <= limit and (not unknown or _pickles_within(unknown, limit - total))
+
+
+def _size(value: Any) -> int | None:
+    """Tell the bytes of a value without a walk over its data; None if it does not say."""
+    if isinstance(value, Snapshot):
+        return len(value.data)
     try:
         if hasattr(value, "memory_usage"):
             return int(value.memory_usage(index=True, deep=False).sum())
-        size = getattr(value, "nbytes", None) or getattr(value, "estimated_size", None) or 0
-        return int(size() if callable(size) else size)
+        size = getattr(value, "nbytes", None)
+        if size is None:
+            size = getattr(value, "estimated_size", None)
+        return None if size is None else int(size() if callable(size) else size)
     except Exception:  # noqa: BLE001 - the user's attribute may do anything
-        return 0
+        return None
+
+
+class _Full(Exception):  # noqa: N818 - a signal, no error
+    """There is no room left."""
+
+
+class _Bounded:
+    """A file that takes so many bytes and forgets them."""
+
+    def __init__(self, room: int) -> None:
+        self._room = room
+
+    def write(self, data: Any) -> int:
+        size = memoryview(data).nbytes
+        self._room -= size
+        if self._room < 0:
+            raise _Full
+        return size
+
+
+def _pickles_within(value: Any, limit: int) -> bool:
+    """Begin to pickle a value, and give up where it becomes too large or cannot be pickled."""
+    try:
+        load("cloudpickle:Pickler")(_Bounded(limit), protocol=5).dump(value)
+    except Exception:  # noqa: BLE001 - pickling runs the user's code
+        return False
+    return True

@@ -3,20 +3,26 @@
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
+from flyte_jupyter import redaction
 from flyte_jupyter.backends.base import Backend
+from flyte_jupyter.backends.bodies import Stopped, bodies
 from flyte_jupyter.backends.local import LocalBackend
-from flyte_jupyter.backends.threads import Stopped, bodies
 from flyte_jupyter.engine.cached import Cached
+from flyte_jupyter.engine.failed import FailedInputs
 from flyte_jupyter.engine.failures import failure_of, trim
 from flyte_jupyter.engine.keeping import INPUT_LIMIT, OUTPUT_LIMIT, Kept, record
-from flyte_jupyter.engine.loop import elsewhere, loop, waited
+from flyte_jupyter.engine.loop import drive, loop, running, waited
+from flyte_jupyter.engine.replayed import Replayed
 from flyte_jupyter.engine.retried import Retried
+from flyte_jupyter.engine.seen import Seen
 from flyte_jupyter.engine.timed import Bounded, Timed
 from flyte_jupyter.runs.events import (
+    ROOT,
     ActionAborted,
     ActionFailed,
     ActionQueued,
@@ -25,17 +31,15 @@ from flyte_jupyter.runs.events import (
     ReportWritten,
 )
 from flyte_jupyter.runs.results import ResultCache
+from flyte_jupyter.runs.state import RunState
 from flyte_jupyter.runs.store import RunStore
 from flyte_jupyter.tasks.context import RunScope
 from flyte_jupyter.tasks.report import Report
 from flyte_jupyter.tasks.spec import ActionSpec, TaskSpec
 from flyte_jupyter.types.literal import Literals
 
-if TYPE_CHECKING:
-    from concurrent.futures import Future
-
-T = TypeVar("T")
 Route = Callable[[ActionSpec], Backend]
+_Task = asyncio.Task[Any]
 
 
 class LiveRun:
@@ -45,20 +49,40 @@ class LiveRun:
         scope: what all its actions share.
         store: where what happens is written.
         route: the place for each action.
+        earlier: the run whose outputs are taken where nothing has changed since.
     """
 
-    def __init__(self, scope: RunScope, store: RunStore, route: Route) -> None:
+    def __init__(
+        self, scope: RunScope, store: RunStore, route: Route, earlier: RunState | None = None
+    ) -> None:
         self.scope = replace(scope, publish=self.publish)
         self.store = store
         self.emit: Emit = store.append
         self.stopped = threading.Event()
-        self.ended = threading.Event()
         self._route = route
+        self._earlier = earlier
         self._results = ResultCache(store)
+        self._seen = Seen(scope.name, self.emit, store.blobs)
+        self._failed_inputs = FailedInputs(store.blobs)
         self._chains: dict[tuple[int, TaskSpec], Backend] = {}
-        self._waited: set[Future[Any]] = set()
-        self._lock = threading.Lock()
+        self._open: dict[str, _Task | None] = {ROOT: None}  # whatever happens, the root gets an end
+        self._closed = False
         self._reason = ""
+
+    def begin(self, name: str) -> None:
+        """Count an action as in progress from here on, by the task of an event loop that runs it.
+
+        Raises:
+            Stopped, CancelledError: the run is over; what it left behind does not go on in its name.
+        """
+        here = running()
+        if self._closed:
+            raise Stopped if here is None else asyncio.CancelledError("the run has ended")
+        self._open[name] = None if here is None else asyncio.current_task(here)
+
+    def end(self, name: str) -> bool:
+        """Count an action as ended; False if it was already: then its end is on record."""
+        return self._open.pop(name, self) is not self
 
     async def conduct(self, spec: ActionSpec) -> Literals:
         """Run one action to its end and record it.
@@ -67,6 +91,7 @@ class LiveRun:
             BaseException: what ended it, with the user's frames only.
         """
         name = spec.id.name
+        self.begin(name)
         self.emit(
             ActionQueued(
                 run=self.scope.name, action=name, time=time.time(), task=spec.task.name,
@@ -79,10 +104,17 @@ class LiveRun:
             outputs = await self._run(spec)
             packed = self._packed(spec, outputs)
         except BaseException as error:
-            self._fail(name, error)
+            self.fail(name, error, spec)
             raise
-        self.emit(ActionSucceeded(run=self.scope.name, action=name, time=time.time(), outputs=packed))
+        if self.end(name):
+            self.emit(ActionSucceeded(run=self.scope.name, action=name, time=time.time(), outputs=packed))
         return outputs
+
+    def conducted(self, spec: ActionSpec) -> Literals:
+        """Run one action to its end while this thread waits or, where that is possible, on this thread."""
+        if self.is_inline(spec):
+            return drive(self.conduct(spec))
+        return waited(loop.submit(self.conduct(spec)))
 
     def is_inline(self, spec: ActionSpec) -> bool:
         """Whether the action can run on the caller's thread, with no event loop in between."""
@@ -94,49 +126,73 @@ class LiveRun:
             and isinstance(self._route(spec), LocalBackend)
         )
 
-    def stop(self, reason: str = "stopped") -> None:
+    def stop(self, reason: str) -> None:
         """Abort: cancel what waits, interrupt what runs. Returns at once; safe from any thread."""
         self._reason = self._reason or reason
         self.stopped.set()
-        with self._lock:
-            waited = list(self._waited)
-        for future in waited:
-            future.cancel()
+        opened = dict(self._open)
+        # Cancelling goes down by itself from who awaits to what is awaited, and nothing is cancelled twice,
+        # so that bodies can clean up. A synchronous root is reached by its thread.
+        root = opened.pop(ROOT, None)
+        for task in {root} if root else set(opened.values()):
+            if task is not None and (task is root or not loop.has(task.get_loop())):
+                _cancel(task)
         bodies.stop(self.scope.name)
 
-    def submit(self, coro: Coroutine[Any, Any, T]) -> "Future[T]":
-        """Start a coroutine on the background loop; stopping the run cancels it."""
-        future = loop.submit(coro)
-        with self._lock:
-            self._waited.add(future)
-        future.add_done_callback(self._forget)
-        return future
+    def owns(self, task: _Task) -> bool:
+        """Whether a task of an event loop runs an action of this run."""
+        return task in self._open.values()
 
-    def wait(self, coro: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine to its end while this thread waits, wherever this thread is."""
-        if loop.is_here():
-            return elsewhere(coro)
-        return waited(self.submit(coro))
+    def close(self) -> None:
+        """Let nothing go on: what did not end by now is recorded as aborted."""
+        self._closed = True
+        if not self._open:
+            return
+        reason = self._reason or "the run ended before it did"
+        for name, task in reversed(list(self._open.items())):
+            if self.end(name):
+                self._abort(name, reason)
+            if task is not None:
+                _cancel(task)
+        bodies.stop(self.scope.name)
 
     def publish(self, action: str, report: Report) -> None:
         """Keep a flushed report."""
-        blob = self.store.blobs.put(report.get_final_report().encode("utf-8", "replace"))
-        tabs = tuple(report.tabs)
+        page = redaction.redact(report.get_final_report())
+        blob = self.store.blobs.put(page.encode("utf-8", "replace"))
+        tabs = tuple(map(redaction.redact, report.tabs))
         self.emit(ReportWritten(run=self.scope.name, action=action, time=time.time(), blob=blob, tabs=tabs))
+
+    def fail(self, action: str, error: BaseException, spec: ActionSpec | None = None) -> None:
+        """Record how an action ended, unless its end is on record; the inputs of one that failed are kept."""
+        if self.end(action):
+            if isinstance(error, Exception) and not self.stopped.is_set():
+                run, now = self.scope.name, time.time()
+                inputs = None if spec is None else self._failed_inputs.keep(spec)
+                failure = failure_of(error)
+                self.emit(ActionFailed(run=run, action=action, time=now, failure=failure, inputs=inputs))
+            else:
+                self._abort(action, self._reason or _reason(error))
+        trim(error)
+
+    def _abort(self, action: str, reason: str) -> None:
+        self.emit(ActionAborted(run=self.scope.name, action=action, time=time.time(), reason=reason))
 
     async def _run(self, spec: ActionSpec) -> Literals:
         if self.stopped.is_set():
-            raise Stopped
+            raise Stopped if running() is None else asyncio.CancelledError(self._reason)
         place = self._route(spec)
         key = (id(place), spec.task)
         chain = self._chains.get(key)
         if chain is None:
+            self._seen.meet(spec)
             chain = self._chains[key] = self._wrapped(place, spec.task)
-        return await chain.run(spec, self.emit)
-
-    def _forget(self, future: "Future[Any]") -> None:
-        with self._lock:
-            self._waited.discard(future)
+        if spec.parent is not None:
+            return await chain.run(spec, self.emit)
+        try:
+            return await chain.run(spec, self.emit)
+        finally:
+            self._seen.check()
 
     def _wrapped(self, place: Backend, task: TaskSpec) -> Backend:
         """Wrap a place in what the task asks for and the place does not do itself."""
@@ -146,10 +202,12 @@ class LiveRun:
             chain = Timed(chain)
         if "retry" not in does:
             chain = Retried(chain, self.stopped)
-        if "timeout" not in does and limits.deadline:
-            chain = Bounded(chain)
         if "cache" not in does and task.cache.is_enabled and not self.scope.disable_cache:
             chain = Cached(chain, self._results, self.store)
+        if self._earlier is not None:
+            chain = Replayed(chain, self._earlier, self.store.blobs)
+        if "timeout" not in does and limits.deadline:
+            chain = Bounded(chain)
         return chain
 
     def _packed(self, spec: ActionSpec, outputs: Literals) -> bytes:
@@ -158,19 +216,15 @@ class LiveRun:
         limit = None if spec.parent is None else OUTPUT_LIMIT
         return record(spec.task, "outputs", outputs, self.store.blobs, limit)
 
-    def _fail(self, action: str, error: BaseException) -> None:
-        run, now = self.scope.name, time.time()
-        if isinstance(error, Exception) and not self.stopped.is_set():
-            self.emit(ActionFailed(run=run, action=action, time=now, failure=failure_of(error)))
-        else:
-            reason = self._reason or _reason(error)
-            self.emit(ActionAborted(run=run, action=action, time=now, reason=reason))
-        trim(error)
-
 
 def inputs_packed(task: TaskSpec, inputs: Literals, store: RunStore) -> bytes:
     """Pack the inputs of a call for the record."""
     return record(task, "inputs", inputs, store.blobs, INPUT_LIMIT)
+
+
+def _cancel(task: _Task) -> None:
+    with suppress(RuntimeError):  # its loop is closed
+        task.get_loop().call_soon_threadsafe(task.cancel)
 
 
 def _reason(error: BaseException) -> str:

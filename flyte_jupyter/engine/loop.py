@@ -1,53 +1,146 @@
-"""One event loop on a thread of its own, for cells, scripts and threads; and a way to do without it."""
+"""Event loops on threads of their own, for cells, scripts and threads; and a way to do without one."""
 
 import asyncio
 import concurrent.futures
-import contextvars
 import os
 import threading
-from collections.abc import Coroutine
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
-from flyte_jupyter.backends.threads import Stopped
+from flyte_jupyter.backends.bodies import Stopped, bodies, raise_in
 
 T = TypeVar("T")
 
 GRACE = 2.0
 """Seconds that an interrupted run has to come to an end before its caller goes on."""
 
+PATIENCE = 0.1
+"""Seconds between looks at whether a wait has become pointless."""
 
-class Loop:
-    """An event loop that runs in the background from its first use to the end of the process."""
+_level: ContextVar[int] = ContextVar("flyte_jupyter_loop", default=0)
+
+
+class Loops:
+    """Event loops in the background, each from its first use to the end of the process.
+
+    There is one for everybody. Only where a body on it calls something that blocks, it can serve nobody, so
+    what is called there uses the next one.
+    """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._pid = 0
+        self._reset()
 
     def get(self) -> asyncio.AbstractEventLoop:
-        """Give the loop, started if need be."""
-        if self._loop is not None and self._pid == os.getpid():
-            return self._loop
+        """Give the loop for this context, started if need be."""
+        if self._pid != os.getpid():
+            self._reset()  # a forked child has no threads for its parent's loops
+        level = _level.get()
         with self._lock:
-            if self._loop is None or self._pid != os.getpid():  # a forked child has no thread for it
-                self._pid = os.getpid()
-                self._loop = asyncio.new_event_loop()
-                threading.Thread(target=self._loop.run_forever, name="flyte-loop", daemon=True).start()
-            return self._loop
+            while len(self._loops) <= level:
+                self._loops.append(_started())
+            return self._loops[level]
 
     def submit(self, coro: Coroutine[Any, Any, T]) -> "concurrent.futures.Future[T]":
-        """Start a coroutine on the loop, in a copy of this thread's context."""
+        """Start a coroutine on the loop for this context, in a copy of this thread's context."""
         return asyncio.run_coroutine_threadsafe(coro, self.get())
 
-    def is_here(self) -> bool:
-        """Whether this thread runs the loop: waiting here would wait for itself."""
-        return self._loop is not None and asyncio._get_running_loop() is self._loop  # noqa: SLF001
+    def has(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """Whether a loop is one of these."""
+        return loop in self._loops
+
+    def avoid_this(self) -> None:
+        """Let this context use the next loop if its own runs in this thread and would wait for itself."""
+        if running() is not None and running() is self.get():
+            _level.set(_level.get() + 1)
+
+    @contextmanager
+    def beside(self) -> Iterator[None]:
+        """Let the code inside block, wherever this thread is."""
+        here = running()
+        if here is None or here is not self.get():
+            yield
+            return
+        token = _level.set(_level.get() + 1)
+        try:
+            yield
+        finally:
+            _level.reset(token)
+
+    def unblock(self, is_ours: Callable[["asyncio.Task[Any]"], bool]) -> None:
+        """Stop synchronous code that keeps a loop from running, if it belongs to one of our tasks."""
+        for loop in list(self._loops):
+            task = asyncio.current_task(loop)
+            if task is not None and is_ours(task) and not _answers(loop):
+                thread = _threads.get(loop)
+                if thread is not None and asyncio.current_task(loop) is task:
+                    raise_in(thread, Stopped)
+
+    def replace_stuck(self) -> None:
+        """Give up loops that still do not run: what needs one from now on gets a new one."""
+        for level, loop in enumerate(list(self._loops)):
+            if not _answers(loop):
+                with self._lock:
+                    if self._loops[level] is loop:
+                        self._loops[level] = _started()
+
+    def _reset(self) -> None:
+        self._lock = threading.Lock()
+        self._loops: list[asyncio.AbstractEventLoop] = []
+        self._pid = os.getpid()
+
+
+_threads: dict[asyncio.AbstractEventLoop, int] = {}
+
+
+def _started() -> asyncio.AbstractEventLoop:
+    loop = asyncio.new_event_loop()
+
+    def work() -> None:
+        _threads[loop] = threading.get_ident()
+        while True:
+            try:
+                loop.run_forever()
+            except Stopped:
+                continue  # it came a moment too late for the code that it was meant for
+
+    threading.Thread(target=work, name="flyte-loop", daemon=True).start()
+    return loop
+
+
+def _answers(loop: asyncio.AbstractEventLoop) -> bool:
+    flag = threading.Event()
+    loop.call_soon_threadsafe(flag.set)
+    return flag.wait(2 * PATIENCE)
+
+
+def running() -> asyncio.AbstractEventLoop | None:
+    """Give the event loop that runs in this thread, ours or another."""
+    return asyncio._get_running_loop()  # noqa: SLF001 - documented for implementers of loops
+
+
+def settled(future: "concurrent.futures.Future[T]") -> T:
+    """Wait for a result; in small steps, so that stopping the body that waits here is noticed.
+
+    Raises:
+        Stopped: that body was stopped.
+        BaseException: what the future was given.
+    """
+    while True:
+        try:
+            return future.result(PATIENCE)
+        except TimeoutError:
+            if future.done():
+                return future.result()  # the time was not ours
+        bodies.check()
 
 
 def waited(future: "concurrent.futures.Future[T]") -> T:
     """Wait for a result; an interrupt cancels what is waited for and gives it a moment to end."""
     try:
-        return future.result()
+        return settled(future)
     except (KeyboardInterrupt, Stopped):
         future.cancel()
         concurrent.futures.wait([future], timeout=GRACE)
@@ -60,14 +153,16 @@ def drive(coro: Coroutine[Any, Any, T]) -> T:
     While it runs, this thread has no running loop: code inside may start one of its own, and the parts of
     the engine that can either suspend or block see that they have to block.
     """
-    outer = asyncio._get_running_loop()  # noqa: SLF001 - documented for implementers of loops
-    asyncio._set_running_loop(None)  # noqa: SLF001
+    outer = running()
+    if outer is not None:
+        asyncio._set_running_loop(None)  # noqa: SLF001 - documented for implementers of loops
     try:
         coro.send(None)
     except StopIteration as done:
         return done.value  # type: ignore[no-any-return] # the coroutine's own return value
     finally:
-        asyncio._set_running_loop(outer)  # noqa: SLF001
+        if outer is not None:
+            asyncio._set_running_loop(outer)  # noqa: SLF001
     coro.close()
     raise RuntimeError("a coroutine that was to run without a loop waited for something")
 
@@ -78,25 +173,14 @@ async def pause(seconds: float, stopped: threading.Event) -> None:
     Raises:
         Stopped: the run was stopped in the meantime (without a loop; with one, the task is cancelled).
     """
-    if asyncio._get_running_loop() is not None:  # noqa: SLF001
+    if running() is not None:
         await asyncio.sleep(seconds)
-    elif stopped.wait(seconds):
-        raise Stopped
+        return
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        if stopped.wait(min(left, PATIENCE)):
+            raise Stopped
+        bodies.check()
 
 
-def elsewhere(coro: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine on a new loop in a new thread and wait for it."""
-    future: concurrent.futures.Future[T] = concurrent.futures.Future()
-    context = contextvars.copy_context()
-
-    def work() -> None:
-        try:
-            future.set_result(context.run(asyncio.run, coro))
-        except BaseException as error:  # noqa: BLE001 - handed to the waiting thread
-            future.set_exception(error)
-
-    threading.Thread(target=work, name="flyte-elsewhere", daemon=True).start()
-    return future.result()
-
-
-loop = Loop()
+loop = Loops()

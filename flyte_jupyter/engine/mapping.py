@@ -1,22 +1,23 @@
 """``flyte.map``: one task over many inputs, in parallel, results in order."""
 
 import asyncio
-import itertools
+import contextvars
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Iterator
-from concurrent.futures import Future
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from flyte_jupyter.engine.fan import AHEAD as _AHEAD
-from flyte_jupyter.engine.fan import PATIENCE as _PATIENCE
-from flyte_jupyter.engine.fan import THREADS as _THREADS
-from flyte_jupyter.engine.fan import Fan, Items
-from flyte_jupyter.engine.loop import loop
+from flyte_jupyter.engine.fan import THREADS, Fan, Items
+from flyte_jupyter.engine.loop import loop, settled
 from flyte_jupyter.errors import DefinitionError
 from flyte_jupyter.tasks.context import group
 from flyte_jupyter.tasks.template import TaskTemplate
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+C = TypeVar("C", bound="Future[Any] | asyncio.Task[Any]")
 
 _COROUTINES = 1_000
 """Asynchronous bodies at once, where no concurrency is given."""
@@ -49,8 +50,8 @@ class Map:
         inner = _checked(task, iterables, concurrency)
         name, items = group_name or inner.short_name, zip(*iterables, strict=False)
         if inner.spec.is_async:
-            return _in_order(_on_loop(task, items, concurrency, name), return_exceptions=return_exceptions)
-        return Fan(task, items, concurrency or _THREADS, name).results(return_exceptions=return_exceptions)
+            return _on_loop(task, items, concurrency, name, return_exceptions=return_exceptions)
+        return Fan(task, items, concurrency or THREADS, name).results(return_exceptions=return_exceptions)
 
     async def aio(
         self,
@@ -63,23 +64,18 @@ class Map:
         """Do the same as an asynchronous iterator, without blocking the event loop."""
         inner = _checked(task, iterables, concurrency)
         name = group_name or inner.short_name
-        limit = asyncio.Semaphore(concurrency or (_COROUTINES if inner.spec.is_async else _THREADS))
-        items, pending = zip(*iterables, strict=False), deque[asyncio.Task[Any]]()
-        try:
-            while True:
-                for args in itertools.islice(items, _AHEAD - len(pending)):
-                    pending.append(asyncio.create_task(_limited(limit, task, args, name)))
-                if not pending:
-                    return
-                first = pending.popleft()
-                if return_exceptions:
-                    yield (await asyncio.gather(first, return_exceptions=True))[0]
-                else:
-                    yield await first
-        finally:
-            for left in pending:
-                left.cancel()
-            await asyncio.gather(*pending, return_exceptions=True)
+        most = concurrency or (_COROUTINES if inner.spec.is_async else THREADS)
+        limit, calls = asyncio.Semaphore(most), zip(*iterables, strict=False)
+        tasks = _ahead(calls, most, lambda args: asyncio.create_task(_limited(limit, task, args, name)))
+        with closing(tasks):
+            for call in tasks:
+                try:
+                    result = await call
+                except Exception as error:
+                    if not return_exceptions:
+                        raise
+                    result = error
+                yield result
 
 
 flyte_map = Map()
@@ -96,11 +92,19 @@ def _checked(task: Any, iterables: tuple[Iterable[Any], ...], concurrency: int) 
     return inner
 
 
-def _in_order(futures: "Iterator[Future[Any]]", *, return_exceptions: bool) -> Iterator[Any]:
-    with closing(futures):  # type: ignore[type-var] # both makers of futures are generators
+def _on_loop(
+    task: Any, items: Items, concurrency: int, name: str, *, return_exceptions: bool
+) -> Iterator[Any]:
+    """Make calls on a background loop, at most ``concurrency`` at once, and wait for each here."""
+    most = concurrency or _COROUTINES
+    limit = asyncio.Semaphore(most)
+    context = contextvars.copy_context()
+    context.run(loop.avoid_this)
+    futures = _ahead(items, most, lambda args: context.run(loop.submit, _limited(limit, task, args, name)))
+    with closing(futures):
         for future in futures:
             try:
-                result = _outcome(future)
+                result = settled(future)
             except Exception as error:
                 if not return_exceptions:
                     raise
@@ -108,35 +112,33 @@ def _in_order(futures: "Iterator[Future[Any]]", *, return_exceptions: bool) -> I
             yield result
 
 
-def _outcome(future: "Future[Any]") -> Any:
-    """Wait for a result; in small steps, so that stopping the run is noticed while waiting."""
-    while True:
-        try:
-            return future.result(_PATIENCE)
-        except TimeoutError:
-            if future.done():
-                return future.result()
-
-
-def _on_loop(task: Any, items: Items, concurrency: int, name: str) -> "Iterator[Future[Any]]":
-    """Start calls on the background loop, at most ``concurrency`` at once."""
-    limit = asyncio.Semaphore(concurrency or _COROUTINES)
-    pending = deque[Future[Any]]()
+def _ahead(items: Items, most: int, start: Callable[[tuple[Any, ...]], C]) -> Generator[C, None, None]:
+    """Start calls two rounds ahead of the one that is waited for; what is not waited for is cancelled."""
+    started: deque[C] = deque()
+    failure: Exception | None = None
+    more = True
     try:
         while True:
-            for args in itertools.islice(items, _AHEAD - len(pending)):
-                pending.append(loop.submit(_limited(limit, task, args, name)))
-            if not pending:
-                return
-            yield pending.popleft()
+            while more and len(started) < 2 * most:
+                try:
+                    started.append(start(next(items)))
+                except StopIteration:
+                    more = False
+                except Exception as error:  # noqa: BLE001 - the user's iterable may do anything
+                    more, failure = False, error  # raised after the results before it
+            if not started:
+                break
+            yield started.popleft()
     finally:
-        for left in pending:
+        for left in started:
             left.cancel()
+    if failure is not None:
+        raise failure
 
 
 async def _limited(limit: asyncio.Semaphore, task: Any, args: tuple[Any, ...], name: str) -> Any:
     async with limit:
         with group(name):
-            if isinstance(task, partial):
-                return await task.func.aio(*task.args, *args, **task.keywords)
-            return await task.aio(*args)
+            inner: Any = task.func if isinstance(task, partial) else task
+            given, named = (task.args, task.keywords) if isinstance(task, partial) else ((), {})
+            return await inner.aio(*given, *args, **named)

@@ -9,8 +9,8 @@ from types import MappingProxyType
 from typing import Any
 
 from flyte_jupyter.errors import DefinitionError
-from flyte_jupyter.tasks.checks import not_one_of
-from flyte_jupyter.tasks.values import env_vars_of, flag
+from flyte_jupyter.tasks.checks import flag, not_one_of
+from flyte_jupyter.tasks.values import env_vars_of
 
 MODES = ("local", "hybrid", "remote")
 _NAME = re.compile(r"[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?")

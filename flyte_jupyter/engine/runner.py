@@ -1,8 +1,11 @@
 """``flyte.run`` and ``flyte.with_runcontext``: how a run is asked for."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from flyte_jupyter.engine.options import RunOptions
+from flyte_jupyter.engine.plan import Plan
+from flyte_jupyter.engine.scoped import named
 from flyte_jupyter.engine.setup import process
 from flyte_jupyter.engine.started import Started
 from flyte_jupyter.tasks.template import TaskTemplate
@@ -28,16 +31,25 @@ class Runs:
             Exception: what the task raised, of its own class.
             TypeError: it is no task, or the inputs do not fit its signature.
         """
-        started = Started(process.setup, self._options)
-        act = started.plan if self._options.dry_run else started.run
-        return act(_task(task), args, kwargs)
+        started = self._started(_task(task), args, kwargs)
+        return started if isinstance(started, Plan) else started.run()
 
     async def aio(self, task: Any, /, *args: Any, **kwargs: Any) -> Any:
         """Do the same without blocking the event loop that is running."""
-        started = Started(process.setup, self._options)
-        if self._options.dry_run:
-            return started.plan(_task(task), args, kwargs)
-        return await started.arun(_task(task), args, kwargs)
+        started = self._started(_task(task), args, kwargs)
+        return started if isinstance(started, Plan) else await started.arun()
+
+    def _started(
+        self, task: TaskTemplate[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> Started | Plan:
+        setup = process.setup
+        store = setup.store()
+        with named(store, self._options.name) as name:
+            started = Started(setup, self._options, store, name)
+            if self._options.dry_run:
+                return started.plan(task, args, kwargs)
+            started.begin(task, args, kwargs)
+        return started
 
 
 class Runner:

@@ -2,40 +2,43 @@
 
 import asyncio
 import concurrent.futures
-import os
-import platform
-import socket
+import contextvars
+import logging
+import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from datetime import UTC, datetime
-from functools import cache, partial
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from flyte_jupyter.backends.base import Backend
+from flyte_jupyter.backends.bodies import Stopped, bodies
 from flyte_jupyter.backends.capture import capture
 from flyte_jupyter.backends.local import LocalBackend
-from flyte_jupyter.backends.threads import Stopped
+from flyte_jupyter.backends.threads import threads
 from flyte_jupyter.engine.calls import Calls
 from flyte_jupyter.engine.live import LiveRun, Route
-from flyte_jupyter.engine.loop import GRACE, drive
+from flyte_jupyter.engine.loop import GRACE, PATIENCE, drive, loop, settled
 from flyte_jupyter.engine.options import RunOptions
 from flyte_jupyter.engine.plan import Plan
-from flyte_jupyter.engine.setup import Setup
+from flyte_jupyter.engine.replayed import Continued
+from flyte_jupyter.engine.scoped import environment, process, scope_of
+from flyte_jupyter.engine.setup import Observer, Setup
 from flyte_jupyter.errors import ActionAbortedError
-from flyte_jupyter.ids import random_name
 from flyte_jupyter.runs.both import ActionOutputs
 from flyte_jupyter.runs.events import ROOT, RunStarted
-from flyte_jupyter.runs.run import Run, is_known
+from flyte_jupyter.runs.run import Run, driven
 from flyte_jupyter.runs.store import RunStore
-from flyte_jupyter.tasks.context import RunScope, custom_context
+from flyte_jupyter.tasks.context import custom_context
 from flyte_jupyter.tasks.spec import ActionSpec
 from flyte_jupyter.tasks.template import TaskTemplate
 from flyte_jupyter.types.holding import holding
 
 _HERE = LocalBackend()
+_log = logging.getLogger("flyte_jupyter")
+
+AnyTask = TaskTemplate[..., Any]
+Args = tuple[Any, ...]
 
 
 def _local(_there: Callable[[], Backend]) -> Route:
@@ -64,68 +67,116 @@ class Started:
     Args:
         setup: what the process is connected to.
         options: what the caller said about the run.
+        store: where it is recorded.
+        name: its name.
+        continued: the run that it continues, if it does.
     """
 
-    def __init__(self, setup: Setup, options: RunOptions) -> None:
+    def __init__(
+        self,
+        setup: Setup,
+        options: RunOptions,
+        store: RunStore,
+        name: str,
+        continued: Continued | None = None,
+    ) -> None:
         self._setup = setup
         self._mode = options.mode or setup.mode
         self._route = ROUTES[self._mode](setup.place)
-        store = setup.store()
         store.check()
-        self._live = LiveRun(_scope(options, self._mode, setup, store), store, self._route)
+        self._continued = continued
+        scope = scope_of(options, name, self._mode, setup, store)
+        self._live = LiveRun(scope, store, self._route, continued.state if continued else None)
         self._options = options
         self._surroundings = ExitStack()
+        self._finishing = threading.Lock()
+        self._ended = threading.Event()
         self._outputs: ActionOutputs | None = None
         self._error: BaseException | None = None
-        self.handle = Run(store, self._live.scope.name, self)
+        self._spec: ActionSpec | None = None
+        self._future: concurrent.futures.Future[None] | None = None
+        self.handle = Run(store, name, self)
 
-    def plan(self, task: TaskTemplate[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Plan:
+    def plan(self, task: AnyTask, args: Args, kwargs: Mapping[str, Any]) -> Plan:
         """Check everything and describe what would run."""
-        spec = self._spec(task, args, kwargs)
+        spec = self._checked(task, args, kwargs)
         return Plan.of(spec, self._mode, self._route(spec).name)
 
-    def run(self, task: TaskTemplate[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Run:
-        """Run on this thread where that is possible, else on the background loop, and wait."""
-        spec = self._begin(task, args, kwargs)
+    def begin(self, task: AnyTask, args: Args, kwargs: Mapping[str, Any]) -> None:
+        """Check the inputs first: a wrong call is no run. Then put the run on record."""
+        self._spec = self._checked(task, args, kwargs)
+        live, scope = self._live, self._live.scope
+        live.emit(
+            RunStarted(
+                run=scope.name,
+                action=ROOT,
+                time=time.time(),
+                task=task.name,
+                mode=self._mode,
+                source={**process(), **self._setup.source()},
+                labels={**scope.labels},
+                environment=environment(),
+                rerun_of=self._continued.name if self._continued else None,
+            )
+        )
         try:
-            if self._live.is_inline(spec):
-                drive(self._whole(spec))
-            else:
-                future = self._live.submit(self._whole(spec))
-                if self._mode != "remote":
-                    future.result()
-        except (Stopped, concurrent.futures.CancelledError):
+            self._surroundings.enter_context(driven(live.store, scope.name, self))
+            self._surroundings.enter_context(capture.following(scope.name, live.store.log))
+            for observer in self._setup.observers:
+                self._tell(observer)
+        except BaseException as error:
+            self._finish(error)
+            raise
+
+    def run(self) -> Run:
+        """Run on this thread where that is possible, else on a background loop, and wait."""
+        body = bodies.cover_current()
+        try:
+            with loop.beside():
+                self._run()
+        except (Stopped, asyncio.CancelledError, concurrent.futures.CancelledError) as error:
+            if isinstance(error, Stopped) and not self._live.stopped.is_set():
+                self._interrupt("the run that called it was stopped")
+                raise
             raise ActionAbortedError(f"run {self.handle.name} was aborted") from None
         except KeyboardInterrupt:
-            self._live.stop("interrupted from the keyboard")
-            self._live.ended.wait(GRACE)
+            self._interrupt("interrupted from the keyboard")
             raise
+        finally:
+            bodies.uncover(body)
         return self.handle
 
-    async def arun(
-        self, task: TaskTemplate[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
-    ) -> Run:
-        """Run on the background loop; awaits the end, except in mode remote."""
-        spec = self._begin(task, args, kwargs)
-        future = self._live.submit(self._whole(spec))
+    async def arun(self) -> Run:
+        """Run on a background loop; awaits the end, except in mode remote."""
         if self._mode == "remote":
+            with loop.beside():  # the caller may wait for the handle where it is
+                self._submit()
             return self.handle
+        ending = asyncio.wrap_future(self._submit())
         try:
-            await asyncio.wrap_future(future)
+            await asyncio.shield(ending)
         except asyncio.CancelledError:
-            if self._live.stopped.is_set():
+            caller = asyncio.current_task()
+            if ending.done() and not (caller and caller.cancelling()):
                 raise ActionAbortedError(f"run {self.handle.name} was aborted") from None
-            self._live.stop("cancelled")
+            self.stop("cancelled")
+            await asyncio.wait([ending], timeout=GRACE + 2 * PATIENCE)
+            if ending.done() and not ending.cancelled():
+                ending.exception()  # known: what counts is that the caller was cancelled
             raise
         return self.handle
 
     def wait(self, timeout: float | None) -> bool:
         """Wait for the end; False if the time is up before."""
-        return self._live.ended.wait(timeout)
+        return self._ended.wait(timeout)
 
     def stop(self, reason: str) -> None:
-        """Abort."""
-        self._live.stop(reason)
+        """Abort: cancel, interrupt, and after a grace go on without what does not end. Returns at once."""
+        if not self._ended.is_set():
+            again = self._live.stopped.is_set()
+            self._live.stop(reason)
+            if not again:
+                threads.start(self._enforce)
 
     def result(self) -> ActionOutputs:
         """Give what the root returned, or raise what it raised."""
@@ -135,86 +186,79 @@ class Started:
             raise ActionAbortedError(f"run {self.handle.name} was aborted")
         return self._outputs
 
-    def _begin(
-        self, task: TaskTemplate[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
-    ) -> ActionSpec:
-        """Check the inputs first: a wrong call is no run."""
-        spec = self._spec(task, args, kwargs)
-        scope = self._live.scope
-        self._live.emit(
-            RunStarted(
-                run=scope.name,
-                action=ROOT,
-                time=time.time(),
-                task=task.name,
-                mode=self._mode,
-                source={**_process(), **self._setup.source()},
-                labels={**scope.labels},
-                environment=_environment(),
-            )
-        )
-        self._surroundings.enter_context(capture.following(scope.name, self._live.store.log))
-        for observer in self._setup.observers:
-            closing = observer(self.handle)
-            if closing is not None:
-                self._surroundings.callback(closing.close)
-        return spec
-
-    def _spec(
-        self, task: TaskTemplate[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
-    ) -> ActionSpec:
+    def _checked(self, task: AnyTask, args: Args, kwargs: Mapping[str, Any]) -> ActionSpec:
         with custom_context(**self._options.custom_context):
             return Calls(self._live, None).spec(task, args, kwargs)
 
+    def _tell(self, observer: Observer) -> None:
+        """Tell of the run's beginning, and of its end; who watches a run cannot make it fail."""
+
+        def guarded(step: Callable[[], Any]) -> Any:
+            try:
+                return step()
+            except Exception:  # noqa: BLE001 - observers are anybody's
+                _log.exception("an observer of run %s failed", self.handle.name)
+
+        closing = guarded(lambda: observer(self.handle))
+        if closing is not None:
+            self._surroundings.callback(lambda: guarded(closing.close))
+
+    def _run(self) -> None:
+        if self._spec is not None and self._live.is_inline(self._spec):
+            # In a copy of the context, so that nothing of the run can stay behind in the caller's.
+            contextvars.copy_context().run(drive, self._whole(self._spec))
+            return
+        future = self._submit()
+        if self._mode != "remote":
+            settled(future)
+
+    def _submit(self) -> "concurrent.futures.Future[None]":
+        if self._spec is None:
+            raise RuntimeError("the run was not begun")
+        future = self._future = loop.submit(self._whole(self._spec))
+        future.add_done_callback(
+            lambda _: self._finish(None)
+        )  # also if it is cancelled before its first step
+        return future
+
     async def _whole(self, spec: ActionSpec) -> None:
         interface = spec.task.interface
+        failure: BaseException | None = None
         try:
             # The bodies of the run inherit this context, so that all of them can read kept values.
             with holding(self._live.store.blobs):
                 literals = await self._live.conduct(spec)
                 self._outputs = ActionOutputs(interface.named(interface.outputs_from_literals(literals)))
         except BaseException as error:
-            self._error = error
+            failure = error
             raise
         finally:
-            self._surroundings.close()
-            self._live.ended.set()
+            self._finish(failure)
 
+    def _interrupt(self, reason: str) -> None:
+        self.stop(reason)
+        self._ended.wait(GRACE + 2 * PATIENCE)
 
-def _scope(options: RunOptions, mode: str, setup: Setup, store: RunStore) -> RunScope:
-    name = _free(options.name, partial(is_known, store)) if options.name else random_name()
-    return RunScope(
-        name=name,
-        mode=mode,
-        folder=store.runs_folder,
-        own_folder=Path(options.run_base_dir) if options.run_base_dir else None,
-        raw_dir=Path(options.raw_data_path) if options.raw_data_path else None,
-        start_time=options.run_start_time or datetime.now(UTC),
-        interactive=setup.interactive if options.interactive_mode is None else options.interactive_mode,
-        disable_cache=options.disable_run_cache,
-        overwrite_cache=options.overwrite_cache,
-        env_vars=options.env_vars,
-        labels={**options.labels, **options.annotations},
-        project=options.project,
-        domain=options.domain,
-    )
+    def _enforce(self) -> None:
+        """See to it that a stopped run ends."""
+        if self._ended.wait(PATIENCE):
+            return
+        loop.unblock(self._live.owns)
+        if self._ended.wait(GRACE - PATIENCE):
+            return
+        self._finish(ActionAbortedError(f"run {self.handle.name} was aborted and did not end by itself"))
+        if self._future is not None:
+            self._future.cancel()  # so that its caller goes on
+        loop.replace_stuck()
 
-
-def _free(name: str, taken: Callable[[str], bool]) -> str:
-    """Number a name that an earlier run has, as re-running a cell asks for the same one again."""
-    number, free = 1, name
-    while taken(free):
-        number += 1
-        free = f"{name}-{number}"
-    return free
-
-
-_host = cache(socket.gethostname)
-
-
-def _process() -> dict[str, str]:
-    return {"host": _host(), "pid": str(os.getpid())}
-
-
-def _environment() -> dict[str, str]:
-    return {"python": platform.python_version(), "platform": platform.system()}
+    def _finish(self, error: BaseException | None) -> None:
+        """End the run, once: nothing of it goes on, everything of it is on record."""
+        with self._finishing:
+            if self._ended.is_set():
+                return
+            self._error = error
+            self._live.close()
+            try:
+                self._surroundings.close()
+            finally:
+                self._ended.set()

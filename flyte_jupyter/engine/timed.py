@@ -4,6 +4,7 @@ import asyncio
 from datetime import timedelta
 
 from flyte_jupyter.backends.base import Backend
+from flyte_jupyter.engine.loop import GRACE
 from flyte_jupyter.errors import (
     DeadlineExceededError,
     MaxQueuedTimeExceededError,
@@ -18,8 +19,8 @@ from flyte_jupyter.types.literal import Literals
 class Timed:
     """A backend that bounds each attempt of another one: time in the queue, then run time.
 
-    An attempt that is out of time is cancelled and nobody waits for it: what it still returns is thrown
-    away.
+    An attempt that is out of time is cancelled, and has a moment to clean up. If it goes on nevertheless,
+    nobody waits for it: what it still returns is thrown away.
 
     Args:
         place: where attempts run.
@@ -52,20 +53,24 @@ class Timed:
                 clock.reschedule(None if runtime is None else at + runtime)
 
         def noticing(event: Event) -> None:
+            if over:
+                return  # of an attempt that nobody waits for any more
             emit(event)
             if isinstance(event, AttemptStarted):
                 # The place may say so from a thread of its own.
                 loop.call_soon_threadsafe(begin, loop.time())
 
+        over = False
+        attempt = asyncio.create_task(_run(self._place, spec, noticing))
         try:
             async with asyncio.timeout(_seconds(limits.max_queued_time)) as clock:
-                outputs = await self._place.run(spec, noticing)
+                return await asyncio.shield(attempt)
         except TimeoutError:
             if not clock.expired():
                 raise
-        # A body that swallows its cancellation may still return something: it is too late.
-        if not clock.expired():
-            return outputs
+        finally:
+            over = True
+            await _ended(attempt)
         if started:
             raise MaxRuntimeExceededError(
                 f"{spec.task.name} ran longer than max_runtime={limits.max_runtime} (attempt {spec.attempt})"
@@ -101,19 +106,48 @@ class Bounded:
             DeadlineExceededError: it did not end in time.
         """
         deadline = spec.task.timeout.deadline
+        over = False
+
+        def noticing(event: Event) -> None:
+            if not over:
+                emit(event)
+
+        action = asyncio.create_task(_run(self._place, spec, noticing))
         try:
             async with asyncio.timeout(_seconds(deadline)) as clock:
-                outputs = await self._place.run(spec, emit)
+                return await asyncio.shield(action)
         except TimeoutError:
             if not clock.expired():
                 raise
-        if not clock.expired():
-            return outputs
+        finally:
+            over = True
+            await _ended(action)
         raise DeadlineExceededError(f"{spec.task.name} took longer than deadline={deadline} in all")
 
     async def close(self) -> None:
         """Close the place."""
         await self._place.close()
+
+
+async def _run(place: Backend, spec: ActionSpec, emit: Emit) -> Literals:
+    return await place.run(spec, emit)
+
+
+async def _ended(work: "asyncio.Task[Literals]") -> None:
+    """Cancel what still runs and give it a moment to end."""
+    if work.done():
+        return
+    work.cancel()
+    await asyncio.wait([work], timeout=GRACE)
+    if work.done() and not work.cancelled():
+        work.exception()  # known, and too late to matter
+    else:
+        work.add_done_callback(_ignored)
+
+
+def _ignored(work: "asyncio.Task[Literals]") -> None:
+    if not work.cancelled():
+        work.exception()
 
 
 def _seconds(limit: Duration | None) -> float | None:

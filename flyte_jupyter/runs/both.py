@@ -37,6 +37,7 @@ class Both(Generic[P, R]):
         self.__doc__ = doc
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Do it and wait."""
         return self._func(*args, **kwargs)
 
     async def aio(self, *args: P.args, **kwargs: P.kwargs) -> R:

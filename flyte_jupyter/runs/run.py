@@ -1,7 +1,10 @@
 """Handles of runs and their actions: what happened, and the means to wait and to stop."""
 
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Protocol
 
 from flyte_jupyter import redaction
@@ -187,7 +190,7 @@ class Run(Ready):
     def __init__(self, store: RunStore, name: str, control: Control | None = None) -> None:
         self.store = store
         self.name = name
-        self._control = control
+        self._control = control or _driven.get((os.getpid(), store.folder, name))
 
     @property
     def state(self) -> RunState:
@@ -345,6 +348,20 @@ class Run(Ready):
             return f"<run {self.name}>"
         seconds = (state.ended or time.time()) - state.started
         return f"<run {self.name}: {state.task} {state.phase.value} in {seconds:.2f} s>"
+
+
+_driven: dict[tuple[int, Path, str], Control] = {}
+
+
+@contextmanager
+def driven(store: RunStore, name: str, control: Control) -> Iterator[None]:
+    """Let every handle of a run reach its live side, as long as this process drives it."""
+    key = (os.getpid(), store.folder, name)
+    _driven[key] = control
+    try:
+        yield
+    finally:
+        _driven.pop(key, None)
 
 
 def is_known(store: RunStore, name: str) -> bool:

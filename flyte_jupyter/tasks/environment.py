@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, overload
 
 from flyte_jupyter.errors import DefinitionError
 from flyte_jupyter.tasks.cache import Cache
+from flyte_jupyter.tasks.checks import flag
 from flyte_jupyter.tasks.documentation import Documentation, shortened
 from flyte_jupyter.tasks.given import NOT_GIVEN, given
 from flyte_jupyter.tasks.plugins import TaskPluginRegistry
@@ -17,7 +18,7 @@ from flyte_jupyter.tasks.policies import RetryStrategy, ReusePolicy
 from flyte_jupyter.tasks.resources import Resources
 from flyte_jupyter.tasks.secret import SecretRequest, secrets_of
 from flyte_jupyter.tasks.template import AsyncFunctionTaskTemplate
-from flyte_jupyter.tasks.values import env_vars_of, flag, image_of, type_checked
+from flyte_jupyter.tasks.values import env_vars_of, image_of, plain_state, restore, type_checked
 
 if TYPE_CHECKING:
     from flyte_jupyter.tasks.image import Image
@@ -100,6 +101,12 @@ class Environment:
         kept = [d for d in self.depends_on if d.name not in {e.name for e in envs}]
         unique = {e.name: e for e in envs}
         object.__setattr__(self, "depends_on", (*kept, *unique.values()))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return plain_state(self)
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        restore(self, state)
 
     def clone_with(self, name: str, **changes: Any) -> Self:
         """Make an environment that differs in its name and the given parameters; it starts without tasks.

@@ -59,9 +59,9 @@ class Interface:
         self._result = result
         self._types = {p.name: p.type for p in inputs}
         self._names = tuple(self._types)
-        self._positional_only = any(
-            p.kind is inspect.Parameter.POSITIONAL_ONLY for p in signature.parameters.values()
-        )
+        kinds = {p.kind for p in signature.parameters.values()}
+        self._positional_only = inspect.Parameter.POSITIONAL_ONLY in kinds
+        self._keyword_only = inspect.Parameter.KEYWORD_ONLY in kinds
 
     @classmethod
     def of(cls, func: Callable[..., Any], name: str) -> "Interface":
@@ -98,7 +98,7 @@ class Interface:
             TypeError: wrong arguments.
             RuntimeDataValidationError: an argument does not fit its declared type.
         """
-        if not kwargs and len(args) == len(self._names):
+        if not kwargs and len(args) == len(self._names) and not self._keyword_only:
             values = dict(zip(self._names, args, strict=True))
         else:
             values = self.bind(args, kwargs)

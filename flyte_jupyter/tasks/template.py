@@ -2,12 +2,14 @@
 
 import functools
 import inspect
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
 
 from flyte_jupyter.errors import DefinitionError, TraceDoesNotAllowNestedTasksError
 from flyte_jupyter.tasks.cache import Cache
+from flyte_jupyter.tasks.checks import integer
 from flyte_jupyter.tasks.context import current
 from flyte_jupyter.tasks.documentation import Documentation
 from flyte_jupyter.tasks.given import NOT_GIVEN
@@ -17,7 +19,7 @@ from flyte_jupyter.tasks.policies import RetryStrategy, ReusePolicy, Timeout
 from flyte_jupyter.tasks.resources import Resources
 from flyte_jupyter.tasks.secret import Secret, SecretRequest, secrets_of
 from flyte_jupyter.tasks.spec import TaskSpec
-from flyte_jupyter.tasks.values import env_vars_of, image_of, size_of, type_checked
+from flyte_jupyter.tasks.values import env_vars_of, image_of, plain_state, restore, type_checked
 
 if TYPE_CHECKING:
     from flyte_jupyter.tasks.image import Image
@@ -100,7 +102,7 @@ class TaskTemplate(Generic[P, R]):
         put("reusable", type_checked("reusable", self.reusable, ReusePolicy))
         put("env_vars", env_vars_of(self.env_vars))
         put("secrets", secrets_of(self.secrets))
-        put("max_inline_io_bytes", size_of("max_inline_io_bytes", self.max_inline_io_bytes))
+        integer("max_inline_io_bytes", self.max_inline_io_bytes, 0)
         if not isinstance(self.pod_template, str):
             type_checked("pod_template", self.pod_template, PodTemplate)
 
@@ -213,7 +215,7 @@ class AsyncFunctionTaskTemplate(TaskTemplate[P, R]):
             short_name=self.short_name,
             func=self._hooked if hooked else self.func,
             interface=self.interface,
-            is_async=hooked or inspect.iscoroutinefunction(inspect.unwrap(self.func)),
+            is_async=hooked or _is_async(self.func),
             image=self.image,
             resources=cast("Resources", self.resources),
             cache=cast("Cache", self.cache),
@@ -255,6 +257,18 @@ class AsyncFunctionTaskTemplate(TaskTemplate[P, R]):
         """Finish, for task plugins: what it returns is the task's result."""
         return return_vals
 
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Pickle a task of a module by its name, like its function; others with what they are made of."""
+        if self.__module__ != "__main__" and _named(self.__module__, self.__qualname__) is self:
+            return vars(self)["__qualname__"]
+        return super().__reduce_ex__(protocol)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return plain_state(self, "interface", "spec")
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        restore(self, state)
+
     def _has_hooks(self) -> bool:
         mine, base = type(self), AsyncFunctionTaskTemplate
         return mine.pre is not base.pre or mine.execute is not base.execute or mine.post is not base.post
@@ -280,13 +294,26 @@ class AsyncFunctionTaskTemplate(TaskTemplate[P, R]):
                 f"inputs are {', '.join(names) or 'none'}"
             )
         reuse = self.reusable
-        if reuse is not None and reuse.concurrency > 1 and not inspect.iscoroutinefunction(self.func):
+        if reuse is not None and reuse.concurrency > 1 and not _is_async(self.func):
             raise DefinitionError(
                 f"{self.name}: concurrency={reuse.concurrency} in one worker needs an async function"
             )
 
     def __repr__(self) -> str:
         return f"<task {self.name}{_signature(self.func)}>"
+
+
+def _named(module: str, path: str) -> Any:
+    """Find what a module calls by a name; None if there is no such thing."""
+    found: Any = sys.modules.get(module)
+    for name in path.split("."):
+        found = getattr(found, name, None)
+    return found
+
+
+def _is_async(func: Callable[..., Any]) -> bool:
+    """Whether a call gives a coroutine, as the function itself or the outermost of its decorators tells."""
+    return inspect.iscoroutinefunction(func) or inspect.iscoroutinefunction(inspect.unwrap(func))
 
 
 def _signature(func: Callable[..., Any]) -> inspect.Signature:

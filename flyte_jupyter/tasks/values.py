@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from flyte_jupyter.errors import DefinitionError
 from flyte_jupyter.loading import load
+from flyte_jupyter.tasks.checks import wrong_type
 
 if TYPE_CHECKING:
     from flyte_jupyter.tasks.image import Image
@@ -22,7 +23,7 @@ def type_checked(what: str, value: T | None, kind: type[T]) -> T | None:
         TypeError: it is not.
     """
     if value is not None and not isinstance(value, kind):
-        raise TypeError(f"{what}={value!r} is a {type(value).__name__}; it must be a {kind.__name__} or None")
+        raise wrong_type(what, value, f"a {kind.__name__} or None")
     return value
 
 
@@ -45,7 +46,7 @@ def image_of(image: "Image | str | None") -> "Image | str":
     if isinstance(image, cls):
         found = image
         return found
-    raise TypeError(f'image={image!r} is a {type(image).__name__}; give an Image, its URI, or "auto"')
+    raise wrong_type("image", image, 'an Image, its URI, or "auto"')
 
 
 def built_image(image: "Image | str") -> "Image":
@@ -64,35 +65,27 @@ def env_vars_of(env_vars: Mapping[str, str] | None) -> Mapping[str, str]:
         DefinitionError: a name cannot be one.
     """
     if not isinstance(env_vars, Mapping | None):
-        raise TypeError(f"env_vars={env_vars!r} is a {type(env_vars).__name__}; give a dict of text to text")
+        raise wrong_type("env_vars", env_vars, "a dict of text to text")
     for name, value in (env_vars or {}).items():
         if not isinstance(name, str) or not isinstance(value, str):
             raise TypeError(f"env_vars[{name!r}]={value!r}: names and values are text; convert with str()")
         if not name or "=" in name or "\0" in name + value:
-            raise DefinitionError(f"env_vars[{name!r}]: a name must not be empty nor hold '='")
+            raise DefinitionError(
+                f"env_vars[{name!r}]={value!r}: a name is neither empty nor holds '=', and neither holds NUL"
+            )
     return MappingProxyType(dict(env_vars or {}))
 
 
-def size_of(what: str, value: int) -> int:
-    """Check a number of bytes.
-
-    Raises:
-        TypeError: it is no integer.
-        DefinitionError: it is negative.
-    """
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"{what}={value!r} is a {type(value).__name__}; it is a number of bytes")
-    if value < 0:
-        raise DefinitionError(f"{what}={value}: bytes cannot be negative")
-    return value
+def plain_state(definition: object, *computed: str) -> dict[str, Any]:
+    """Give the attributes of a definition in a form that can be pickled, less those that are computed."""
+    return {
+        name: dict(value) if isinstance(value, MappingProxyType) else value
+        for name, value in vars(definition).items()
+        if name not in computed
+    }
 
 
-def flag(what: str, value: Any) -> bool:
-    """Check a boolean.
-
-    Raises:
-        TypeError: it is none.
-    """
-    if not isinstance(value, bool):
-        raise TypeError(f"{what}={value!r} is a {type(value).__name__}; it must be True or False")
-    return value
+def restore(definition: object, state: Mapping[str, Any]) -> None:
+    """Give a new definition the attributes that ``plain_state`` gave."""
+    frozen = {name: MappingProxyType(value) for name, value in state.items() if name == "env_vars"}
+    vars(definition).update({**state, **frozen})

@@ -1,0 +1,174 @@
+"""Which synchronous bodies run on which threads, and how they are stopped.
+
+A body is stopped by raising an exception in its thread. That happens only while the user's code runs: as
+soon as a body calls a task it is covered, so that the engine's own steps are never cut in two, and a stop
+that comes in the meantime takes effect when the body goes on.
+"""
+
+import ctypes
+import os
+import signal
+import threading
+
+
+class Stopped(BaseException):
+    """Raised in a synchronous body when its run is stopped. No ``except Exception`` catches it."""
+
+
+class Body:
+    """One synchronous body.
+
+    Args:
+        run: the run that it belongs to.
+    """
+
+    __slots__ = ("covered", "hit", "ident", "outer", "run", "stopped")
+
+    def __init__(self, run: str) -> None:
+        self.run = run
+        self.ident = 0
+        self.outer: Body | None = None
+        self.covered = True
+        self.stopped = False
+        self.hit = False
+
+
+class Bodies:
+    """All bodies that run in this process, innermost first by thread."""
+
+    def __init__(self) -> None:
+        self._reset()
+
+    def enter(self, body: Body) -> None:
+        """Begin a body on this thread, covered; ``leave`` must follow."""
+        if self._pid != os.getpid():
+            self._reset()  # a forked child runs one thread only, and none of its parent's bodies
+        body.ident = threading.get_ident()
+        with self._lock:
+            body.outer = self._top.get(body.ident)
+            self._top[body.ident] = body
+
+    def leave(self, body: Body) -> None:
+        """End a body; nothing is raised in its thread on its behalf any more."""
+        self.cover(body)
+        with self._lock:
+            if body.outer is not None:
+                self._top[body.ident] = body.outer
+            else:
+                self._top.pop(body.ident, None)
+
+    def uncover(self, body: Body | None) -> None:
+        """Let the user's code be stopped.
+
+        Raises:
+            Stopped: it was stopped while it was covered.
+        """
+        if body is None:
+            return
+        with self._lock:
+            if not body.stopped:
+                body.covered = False
+                return
+        raise Stopped
+
+    def cover(self, body: Body) -> None:
+        """Let nothing be raised in this thread for a while."""
+        with self._lock:
+            body.covered = True
+            if body.hit:
+                body.hit = False
+                raise_in(body.ident, None)  # raised, perhaps not delivered yet
+
+    def cover_current(self) -> Body | None:
+        """Cover the innermost body of this thread and give it; None if there is none.
+
+        Raises:
+            Stopped: it was stopped.
+        """
+        body = self._top.get(threading.get_ident())
+        if body is None:
+            return None
+        self.cover(body)
+        if body.stopped:
+            raise Stopped
+        return body
+
+    @staticmethod
+    def on_main_thread(body: Body) -> bool:
+        """Whether a body runs on the main thread, where a KeyboardInterrupt may be the user's."""
+        return threading.main_thread().ident == body.ident
+
+    def check(self) -> None:
+        """Give a covered wait the chance to end.
+
+        Raises:
+            Stopped: the innermost body of this thread was stopped.
+        """
+        body = self._top.get(threading.get_ident())
+        if body is not None and body.stopped:
+            raise Stopped
+
+    def stop(self, run: str) -> None:
+        """Stop every body of a run, and what those bodies run themselves."""
+        with self._lock:
+            for top in list(self._top.values()):
+                mine = [body for body in _chain(top) if body.run == run]
+                if mine:
+                    self._stop(top, mine[-1])
+
+    def abandon(self, body: Body) -> None:
+        """Stop one body, wherever it is, also if it did not begin yet."""
+        with self._lock:
+            body.stopped = True
+            top = self._top.get(body.ident)
+            if top is not None and body in _chain(top):
+                self._stop(top, body)
+
+    def _stop(self, top: Body, last: Body) -> None:
+        for body in _chain(top):
+            body.stopped = True
+            if body is last:
+                break
+        if not top.covered and not top.hit and top.ident != threading.get_ident():
+            top.hit = True
+            _interrupt(top)
+
+    def _reset(self) -> None:
+        self._lock = threading.Lock()
+        self._top: dict[int, Body] = {}
+        self._pid = os.getpid()
+
+
+bodies = Bodies()
+
+
+def _chain(body: Body | None) -> "list[Body]":
+    out = []
+    while body is not None:
+        out.append(body)
+        body = body.outer
+    return out
+
+
+def _interrupt(body: Body) -> None:
+    """Raise in a thread; in the main thread by a signal, which also ends a system call that waits."""
+    if threading.main_thread().ident == body.ident and _interruptible():
+        # Delivered before the body can be covered: taking the lock for that lets signals through.
+        signal.pthread_kill(body.ident, signal.SIGINT)
+    else:
+        raise_in(body.ident, Stopped)
+
+
+def _interruptible() -> bool:
+    """Whether SIGINT ends what the main thread does: with Python's own handler, or that of asyncio.run."""
+    if not hasattr(signal, "pthread_kill"):
+        return False
+    handler = signal.getsignal(signal.SIGINT)
+    return handler is signal.default_int_handler or "_on_sigint" in str(getattr(handler, "func", ""))
+
+
+def raise_in(ident: int, kind: type[BaseException] | None) -> None:
+    """Raise an exception in a thread, at its next step of Python code; None takes it back."""
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(
+        ctypes.c_ulong(ident), ctypes.py_object(kind) if kind is not None else None
+    )
