@@ -2,7 +2,9 @@
 
 import functools
 import inspect
+import re
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 from flyte_jupyter.notebook.card import image_word, resources_facts, task_facts
@@ -47,7 +49,7 @@ def _(value: Action) -> Mapping[str, Any]:
         "Place": state.place,
         "Cache": cached,
         "Error": f"{state.failure.code}: {state.failure.message}" if state.failure else None,
-        "Called by": state.parent,
+        "Called by": _caller(value),
         "Group": state.group,
         "Calls": len(value.children) or None,
     }
@@ -79,13 +81,13 @@ def _(value: Environment) -> Mapping[str, Any]:
 @face.register
 def _(value: Image) -> Mapping[str, Any]:
     facts = {
-        "Base": value.base_image or str(value.dockerfile),
+        "Base": value.base_image or f"Dockerfile {value.dockerfile}",
         "Python": ".".join(map(str, value.python_version)) if value.python_version else None,
         "Platform": list(value.platform),
         "Registry": value.registry,
-        "Layers": {f"{at}": shorten(layer, _LAYER) for at, layer in enumerate(value.layers, 1)},
+        "Layers": {f"{at}": _layer(layer) for at, layer in enumerate(value.layers, 1)},
     }
-    return _drawn(value.name or "image", facts, "Image")
+    return _drawn(value.name or "without a name", facts, "Image")
 
 
 @face.register
@@ -122,6 +124,23 @@ def _source(task: Any) -> str:
         return inspect.getsource(task.func)
     except (AttributeError, OSError, TypeError):
         return ""
+
+
+def _caller(action: Action) -> str | None:
+    parent = action.run.state.actions.get(action.state.parent or "")
+    return None if parent is None else parent.short or parent.task or parent.name
+
+
+def _layer(layer: Any) -> str:
+    """Say what a layer adds: its kind, and what it was given."""
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(layer).__name__).lower()
+    given = [getattr(layer, f.name) for f in fields(layer) if f.repr and getattr(layer, f.name) != f.default]
+    shown = (
+        ", ".join(map(str, v)) if isinstance(v, tuple) else str(v)
+        for v in given
+        if v not in (None, (), False)
+    )
+    return shorten(f"{words}: {'; '.join(shown)}", _LAYER)
 
 
 def _size(place: Any) -> str | None:
