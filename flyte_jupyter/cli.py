@@ -4,7 +4,8 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -49,7 +50,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
     screen = Screen.of(sys.stdout, sys.stderr)
     try:
-        status: int = load(f"flyte_jupyter.terminal.{args.act}")(args, screen)
+        with _quickly():
+            act = load(f"flyte_jupyter.terminal.{args.act}")
+        status: int = act(args, screen)
         sys.stdout.flush()
     except UsageError as error:
         return _refuse(screen, str(error), USAGE)
@@ -90,6 +93,24 @@ def parser() -> argparse.ArgumentParser:
         command.arguments(made)
         made.set_defaults(act=command.act)
     return top
+
+
+@contextmanager
+def _quickly() -> Iterator[None]:
+    """Import without a grammar that takes two seconds to build.
+
+    nbformat imports jsonschema, and that a checker of international addresses, which no notebook holds. As it
+    is optional there, it is passed by.
+    """
+    slow = "rfc3987_syntax"
+    if slow in sys.modules:
+        yield
+        return
+    sys.modules[slow] = None  # type: ignore[assignment] # stands for what cannot be imported
+    try:
+        yield
+    finally:
+        del sys.modules[slow]
 
 
 def _refuse(screen: Screen, message: str, status: int) -> int:

@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 from argparse import Namespace
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -24,10 +25,10 @@ _PLACES = (_PACKAGE.parent / "examples" / "notebooks", _PACKAGE / "examples")
 
 def demo(args: Namespace, screen: Screen) -> int:
     """Run or open the quickstart."""
-    missing = [name for module, name in _NEEDED.items() if find_spec(module) is None]
-    if missing:
+    lacking = missing()
+    if lacking:
         raise InitializationError(
-            f"the demo needs {', '.join(missing)}. Run: {sys.executable} -m pip install 'flyte-jupyter[demo]'"
+            f"the demo needs {', '.join(lacking)}. Run: {sys.executable} -m pip install 'flyte-jupyter[demo]'"
         )
     return _lab(screen) if args.lab else _headless(screen)
 
@@ -46,13 +47,28 @@ def _headless(screen: Screen) -> int:
 
 
 def _lab(screen: Screen) -> int:
-    file = Path.cwd() / _FOLDER / NAME
-    if not file.exists():
-        file.parent.mkdir(exist_ok=True)
-        shutil.copyfile(_source(), file)
+    file = copied(Path.cwd())
     screen.tell(f"opening {file}; your changes to it stay. Stop JupyterLab with Ctrl-C")
     command = [sys.executable, "-m", "jupyterlab", str(file)]
     return subprocess.run(command, check=False).returncode  # noqa: S603 - this interpreter, a file of ours
+
+
+def missing(needed: Mapping[str, str] = _NEEDED) -> list[str]:
+    """Name the packages that are not installed.
+
+    Args:
+        needed: the packages by the modules that they bring.
+    """
+    return [name for module, name in needed.items() if find_spec(module) is None]
+
+
+def copied(folder: Path) -> Path:
+    """Copy the quickstart below a folder; a copy that is there already stays as it is."""
+    file = folder / _FOLDER / NAME
+    if not file.exists():
+        file.parent.mkdir(exist_ok=True)
+        shutil.copyfile(_source(), file)
+    return file
 
 
 def result(notebook: Any) -> str:

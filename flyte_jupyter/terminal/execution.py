@@ -115,7 +115,8 @@ class Execution:
         self._progress.end(how)
 
     async def _rest(self, watch: Watch) -> None:
-        """Wait for what cells have left running in the background."""
+        """Wait for what cells have left running in the background, once what has just begun is recorded."""
+        await asyncio.sleep(_TICK)
         while any(row.ended is None for row in watch.look()):  # noqa: ASYNC110 - another process ends it
             await asyncio.sleep(_TICK)
 

@@ -30,9 +30,8 @@ class Kernel:
 
     def __init__(self, notebook: Any, folder: Path, variables: dict[str, str]) -> None:
         name = notebook.metadata.get("kernelspec", {}).get("name") or NATIVE_KERNEL_NAME
-        self._session = _Session()
         specs = _Specs()
-        self._manager = AsyncKernelManager(kernel_name=name, kernel_spec_manager=specs, session=self._session)
+        self._manager = AsyncKernelManager(kernel_name=name, kernel_spec_manager=specs, session=_Session())
         self._client = NotebookClient(
             notebook, km=self._manager, startup_timeout=_START, record_timing=True, coalesce_streams=True
         )
@@ -69,7 +68,8 @@ class Kernel:
             CellExecutionError: it raised.
             Error: the kernel died.
         """
-        self._session.cell = cell.get("id", "")
+        if self._client.kc is not None:
+            self._client.kc.session.cell = cell.get("id", "")
         try:
             await self._client.async_execute_cell(cell, index, execution_count=count)
         except DeadKernelError:
