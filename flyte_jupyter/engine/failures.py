@@ -3,6 +3,7 @@
 import asyncio
 import concurrent.futures
 import contextlib
+import re
 import threading
 import traceback
 from pathlib import Path
@@ -11,6 +12,7 @@ from types import TracebackType
 from flyte_jupyter import redaction
 from flyte_jupyter.errors import BaseRuntimeError, TaskTimeoutError
 from flyte_jupyter.runs.events import Failure
+from flyte_jupyter.tasks.slicing.texts import is_cell, where
 
 _PACKAGE = str(Path(__file__).parents[1]) + "/"
 _MACHINERY = (
@@ -19,6 +21,7 @@ _MACHINERY = (
     contextlib.__file__,
     threading.__file__,
 )
+_PLACE = re.compile(r'^(\s*)File "([^"\n]+)", line (\d+)', re.MULTILINE)
 _LONGEST = 20_000
 """Characters of a message or traceback that are kept."""
 
@@ -75,9 +78,17 @@ def _message(error: BaseException) -> str:
 
 def _text(error: BaseException) -> str:
     try:
-        return "".join(traceback.format_exception(trim(error)))
+        found = "".join(traceback.format_exception(trim(error)))
     except Exception:  # noqa: BLE001 - the user's __repr__ or __str__ may do anything
-        return "".join(traceback.format_tb(_users(error.__traceback__)))
+        found = "".join(traceback.format_tb(_users(error.__traceback__)))
+    return _PLACE.sub(_named, found)
+
+
+def _named(place: re.Match[str]) -> str:
+    """Name a notebook's cell as people know it: the file that stands for it is gone with its kernel."""
+    indent, file, line = place.groups()
+    known = where(file, int(line)) if is_cell(file) else ""
+    return f"{indent}{known}" if known.startswith("Cell ") else place.group()
 
 
 def _kept(text: str) -> str:

@@ -159,3 +159,15 @@ def test_a_handler_of_the_users_own_stays(fresh_kernel):
 
     assert "theirs" in first.stdout
     assert "theirs" in second.stdout
+
+
+def test_the_record_names_cells_as_people_know_them(kernel):
+    kernel.run("@env.task\ndef f(x: int) -> int:\n    return helper(x)\nflyte.run(f, 1)")
+    stored = kernel.run("print(next(iter(flyte.Run.listall(limit=1))).state.root.failure.traceback)")
+    shown = kernel.run("%flyte show last")
+
+    assert "Cell In[" in stored.stdout
+    assert ", line 3, in f\n    return helper(x)" in stored.stdout
+    assert "ipykernel" not in stored.stdout
+    assert ", line 3, in f" in shown.displays[0]["text/html"]
+    assert "ipykernel" not in shown.displays[0]["text/html"]
