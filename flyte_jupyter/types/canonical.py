@@ -1,10 +1,12 @@
 """The hash of a Python object's content: the same in every process, different for different content."""
 
+import copyreg
 import struct
 import sys
 from collections.abc import Callable, Iterable
 from datetime import date, datetime, time, timedelta
 from enum import Enum
+from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
 import msgpack  # type: ignore[import-untyped]  # the library has no types
@@ -77,10 +79,41 @@ def _of_library(value: Any) -> str | None:
 
 
 def _of_object(value: Any) -> str:
-    if (state := _state(value)) is None:
+    if isinstance(value, type):
+        return digest("class", _path(value))
+    if isinstance(value, FunctionType | BuiltinFunctionType | ModuleType):
         return _of_pickle(value)
+    if (state := _state(value)) is None:
+        return _of_reduced(value)
     parts = (_content(part) for pair in sorted(state.items()) for part in pair)
     return digest("object", _path(type(value)), *parts)
+
+
+def _of_reduced(value: Any) -> str:
+    """Hash what the pickle protocol takes an object apart into.
+
+    Not the pickle itself: its bytes tell which parts were one object, and that is not the same before and
+    after a value was kept.
+    """
+    try:
+        reduce = copyreg.dispatch_table.get(type(value))
+        found = reduce(value) if reduce is not None else value.__reduce_ex__(4)
+    except TypeError:
+        return _of_pickle(value)
+    if isinstance(found, str):
+        return digest("global", _path(type(value)), found)
+    maker, args, state, items, pairs = (*found, None, None, None)[:5]
+    made = _of_maker(maker)
+    if made is None:
+        return _of_pickle(value)
+    contents = (args, state, list(items or ()), [list(pair) for pair in pairs or ()])
+    return digest("reduced", _path(type(value)), made, *map(_content, contents))
+
+
+def _of_maker(maker: Any) -> str | None:
+    """Name what makes an object; None if it is no importable function or class."""
+    name = getattr(maker, "__qualname__", "<")
+    return None if "<" in name else f"{getattr(maker, '__module__', '')}.{name}"
 
 
 def _of_pickle(value: Any) -> str:

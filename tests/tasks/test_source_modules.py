@@ -1,6 +1,7 @@
 """The user's modules count by what is used of them; packages by their version."""
 
 import importlib
+import subprocess
 import sys
 import textwrap
 
@@ -218,3 +219,22 @@ def test_a_library_s_decorator_keeps_the_user_s_function_in_sight():
 
     assert version_of(notebook(text.format(1))["work"]) == version_of(notebook(text.format(1))["work"])
     assert version_of(notebook(text.format(1))["work"]) != version_of(notebook(text.format(2))["work"])
+
+
+def test_importing_a_library_while_running_does_not_change_the_version(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text("""
+from flyte_jupyter.tasks.source import version_of
+
+def body():
+    import wave
+    from colorsys import rgb_to_hsv
+    import xxhash
+    return wave, rgb_to_hsv, xxhash
+
+before = version_of(body)
+body()
+assert version_of(body) == before
+""")
+
+    subprocess.run([sys.executable, str(script)], check=True)

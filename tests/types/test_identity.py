@@ -1,6 +1,7 @@
 """Identity: equal for equal content, in every process; different for different content."""
 
 import os
+import pickle
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flyte_jupyter.types import Literal, TypeEngine
+from flyte_jupyter.types.canonical import content_of
 from flyte_jupyter.types.identity import identity
 from flyte_jupyter.types.literal import Binary, Blob, Map, StructuredDataset
 
@@ -256,6 +258,7 @@ import pandas as pd, numpy as np
 from typing import Any
 from dataclasses import dataclass
 from flyte_jupyter.types import TypeEngine
+
 from flyte_jupyter.types.identity import identity
 @dataclass
 class DC:
@@ -280,3 +283,13 @@ def test_identity_is_the_same_in_every_process():
         ).stdout
 
     assert run("1") == run("2") != ""
+
+
+def test_a_model_has_the_same_identity_before_and_after_it_was_kept():
+    preprocessing = pytest.importorskip("sklearn.preprocessing")
+    fresh = preprocessing.StandardScaler().fit([[1.0], [2.0]])
+
+    kept = pickle.loads(pickle.dumps(fresh))
+
+    assert content_of(kept) == content_of(fresh)
+    assert content_of(preprocessing.StandardScaler().fit([[1.0], [3.0]])) != content_of(fresh)

@@ -54,10 +54,12 @@ def imported(walk: "Walk", statement: Import, scope: dict[str, Any]) -> Iterator
     module = sys.modules.get(name)
     walk.guards.same((guards.entry, sys.modules, name), module if module is not None else guards.MISSING)
     said = f"import {'.' * statement.level}{statement.module}"
-    if isinstance(module, ModuleType):
+    if isinstance(module, ModuleType) and of_module(module) is Origin.LOCAL:
         for attribute in statement.names or ("",):
             chain = (attribute,) if attribute and attribute != "*" else ()
             yield f"{said} {attribute}", walk.member(module, chain)
+    elif isinstance(module, ModuleType):  # as before it was imported: importing must not change the version
+        yield said, libraries.token(walk, name, "")
     elif of_name(name) is Origin.PYTHON:
         yield said, f"{name}:"
     else:
