@@ -8,7 +8,7 @@ from flyte_jupyter.backends.base import Backend
 from flyte_jupyter.engine.keeping import Kept, packed
 from flyte_jupyter.errors import StoreError, TypeTransformerFailedError
 from flyte_jupyter.ids import digest
-from flyte_jupyter.runs.events import CacheChecked, Emit
+from flyte_jupyter.runs.events import CacheChecked, Emit, ReportWritten
 from flyte_jupyter.runs.results import Entry, ResultCache
 from flyte_jupyter.runs.store import RunStore
 from flyte_jupyter.tasks.cache import VersionParameters
@@ -26,12 +26,16 @@ class Cached:
         place: where actions run.
         results: the kept results.
         store: where blobs are.
+        reports: the last report of each action of the run that wrote one.
     """
 
-    def __init__(self, place: Backend, results: ResultCache, store: RunStore) -> None:
+    def __init__(
+        self, place: Backend, results: ResultCache, store: RunStore, reports: Mapping[str, ReportWritten]
+    ) -> None:
         self._place = place
         self._results = results
         self._store = store
+        self._reports = reports
 
     @property
     def name(self) -> str:
@@ -75,6 +79,10 @@ class Cached:
             return None
         self._results.touch(key)
         emit(_checked(spec, "hit", key, f"kept by run {entry.run}"))
+        if "report" in entry.parts:
+            blob, *tabs = entry.parts["report"]
+            run, now = spec.run.name, time.time()
+            emit(ReportWritten(run=run, action=spec.id.name, time=now, blob=blob, tabs=tuple(tabs)))
         return outputs
 
     @staticmethod
@@ -96,6 +104,7 @@ class Cached:
         data, whole = packed(spec.task, "outputs", outputs, self._store.blobs, None)
         if not whole:
             return Kept(outputs, data)  # what cannot be read again must not be found
+        report = self._reports.get(spec.id.name)
         entry = Entry(
             key=key,
             task=spec.task.name,
@@ -103,9 +112,14 @@ class Cached:
             inputs_digest=digest("inputs", *(f"{n}={d}" for n, d in inputs.items())),
             outputs=data,
             created=time.time(),
-            parts={**parts, **{f"input {n}": d for n, d in inputs.items()}},
+            parts={
+                **parts,
+                **{f"input {n}": d for n, d in inputs.items()},
+                **({"report": (report.blob, *report.tabs)} if report else {}),
+            },
             run=spec.run.name,
             action=spec.id.name,
+            blobs=(report.blob,) if report else (),
         )
         self._results.put(entry)
         return Kept(outputs, data)

@@ -65,6 +65,7 @@ class LiveRun:
         self._seen = Seen(scope.name, self.emit, store.blobs)
         self._failed_inputs = FailedInputs(store.blobs)
         self._chains: dict[tuple[int, TaskSpec], Backend] = {}
+        self._reports: dict[str, ReportWritten] = {}
         self._open: dict[str, _Task | None] = {ROOT: None}  # whatever happens, the root gets an end
         self._closed = False
         self._reason = ""
@@ -161,7 +162,9 @@ class LiveRun:
         page = redaction.redact(report.get_final_report())
         blob = self.store.blobs.put(page.encode("utf-8", "replace"))
         tabs = tuple(map(redaction.redact, report.tabs))
-        self.emit(ReportWritten(run=self.scope.name, action=action, time=time.time(), blob=blob, tabs=tabs))
+        event = ReportWritten(run=self.scope.name, action=action, time=time.time(), blob=blob, tabs=tabs)
+        self._reports[action] = event
+        self.emit(event)
 
     def fail(self, action: str, error: BaseException, spec: ActionSpec | None = None) -> None:
         """Record how an action ended, unless its end is on record; the inputs of one that failed are kept."""
@@ -203,7 +206,7 @@ class LiveRun:
         if "retry" not in does:
             chain = Retried(chain, self.stopped)
         if "cache" not in does and task.cache.is_enabled and not self.scope.disable_cache:
-            chain = Cached(chain, self._results, self.store)
+            chain = Cached(chain, self._results, self.store, self._reports)
         if self._earlier is not None:
             chain = Replayed(chain, self._earlier, self.store.blobs)
         if "timeout" not in does and limits.deadline:
