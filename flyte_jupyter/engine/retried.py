@@ -56,8 +56,8 @@ class Retried:
             except Exception as error:
                 delay = self._delay(spec, error)
                 emit(_failed(spec, error, delay))
+                _chain(error, previous)
                 if delay is None:
-                    _chain(error, previous)
                     raise
                 previous = error
             await pause(delay, self._stopped)
