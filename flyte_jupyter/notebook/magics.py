@@ -59,7 +59,7 @@ class FlyteMagics(Magics):
         said = options.parse(line, self.defaults())
         found = body.Body.of(self.shell, cell, self._cells.current, CELL)
         if not found.functions:
-            raise UsageError("the cell defines no public function; define one with def")
+            return load("flyte_jupyter.notebook.celltask.run:CellTask")(found, said).run()
         return load("flyte_jupyter.notebook.cell_magic:Functions")(found, said, self.blocks).run()
 
     @line_magic

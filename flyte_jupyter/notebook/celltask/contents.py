@@ -1,0 +1,91 @@
+"""The digests of a cell's inputs: their content, the code in them, and which objects they share."""
+
+from collections.abc import Mapping
+from types import BuiltinFunctionType, FunctionType, ModuleType
+from typing import Any
+
+from flyte_jupyter.ids import digest
+from flyte_jupyter.notebook.celltask.kinds import ATOMS
+from flyte_jupyter.tasks.environment import Environment
+from flyte_jupyter.tasks.slicing.values import OpaqueError, Refer, Writer
+from flyte_jupyter.tasks.slicing.walk import Walk
+from flyte_jupyter.tasks.template import TaskTemplate
+
+_ALIKE = ATOMS | {tuple, frozenset}
+_DATA = _ALIKE | {list, dict, set}
+_CODE = (FunctionType, BuiltinFunctionType, ModuleType, type, TaskTemplate, Environment)
+
+
+class NoContentError(Exception):
+    """An input has no content that can be compared; the message names it."""
+
+
+class _Contents(Writer):
+    """Writes values so that one object met twice is told from two equal ones."""
+
+    __slots__ = ("_met", "_name")
+
+    def __init__(self, refer: Refer, name: str, met: dict[int, tuple[Any, str]]) -> None:
+        super().__init__(refer)
+        self._name = name
+        self._met = met
+
+    def add(self, value: object) -> None:
+        """Add a value of any type."""
+        if type(value) not in _ALIKE:
+            known = self._met.get(id(value))
+            if known is not None:
+                self.put("again", known[1])
+                return
+            # Held as long as the others are written, so that its address is not given to another object.
+            self._met[id(value)] = (value, f"{self._name} {len(self._met)}")
+        super().add(value)
+
+
+def digests(values: Mapping[str, Any], scope: dict[str, Any]) -> dict[str, str]:
+    """Digest values by name.
+
+    Args:
+        values: the values.
+        scope: the notebook's names.
+
+    Raises:
+        NoContentError: a value has no content that can be compared.
+    """
+    met: dict[int, tuple[Any, str]] = {}
+    return {name: _digest(name, value, scope, met) for name, value in values.items()}
+
+
+def _digest(name: str, value: Any, scope: dict[str, Any], met: dict[int, tuple[Any, str]]) -> str:
+    walk = Walk(scope)
+    own: dict[int, tuple[Any, str]] = dict(met)
+    writer = _Contents(walk.refer, name, own)
+    try:
+        writer.add(value)
+    except OpaqueError as error:
+        raise NoContentError(f"`{name}` has no content that can be compared: {error}") from None
+    except RecursionError:
+        raise NoContentError(f"`{name}` is nested too deeply to be compared") from None
+    met.update(own)
+    parts = sorted((part.name, part.kind, part.digest) for part in walk.parts.values())
+    return digest("cell input", writer.digest(), *(text for part in parts for text in part))
+
+
+def code_of(value: object, scope: dict[str, Any]) -> bool:
+    """Whether a value is code: a function, class, module or task, which belongs to the version."""
+    if type(value) in _DATA:
+        return False
+    if isinstance(value, _CODE):
+        return True
+    return Walk(scope).refer(value) is not None
+
+
+def data_digest(value: object) -> str:
+    """Digest a value for a comparison within this process; empty if it has no content."""
+    walk = Walk({})
+    writer = _Contents(walk.refer, "", {})
+    try:
+        writer.add(value)
+    except (OpaqueError, RecursionError):
+        return ""
+    return writer.digest()

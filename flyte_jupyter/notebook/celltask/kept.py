@@ -1,0 +1,175 @@
+"""What a cell leaves behind: taken when it has run, and put back instead of running it."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from flyte_jupyter.notebook.celltask import pickling, replay, surroundings, views
+from flyte_jupyter.notebook.celltask.contents import data_digest
+from flyte_jupyter.notebook.celltask.kinds import ATOMS, FIXED, Unrestorable, kind_of
+from flyte_jupyter.notebook.celltask.mutation import Heap
+from flyte_jupyter.notebook.celltask.pickling import NotKept
+from flyte_jupyter.tasks.slicing.shown import shown
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """What a cell leaves behind, as it is stored.
+
+    Args:
+        data: the bytes; they refer to the cell's inputs.
+        outputs: the outputs by name, each in a few words.
+        made: when the cell ran.
+        cell: the file name that the cell's code had.
+    """
+
+    data: bytes = field(repr=False)
+    outputs: Mapping[str, str]
+    made: float
+    cell: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Left:
+    """What a cell leaves behind, as objects.
+
+    Args:
+        values: what it bound, by name.
+        deleted: the names that it deleted.
+        changes: the objects of its inputs that it changed, by number, with their new content.
+        shown: what it showed.
+        results: the values of expressions that it showed.
+        random: what generators of random numbers go on with.
+    """
+
+    values: Mapping[str, Any] = field(default_factory=dict)
+    deleted: tuple[str, ...] = ()
+    changes: tuple[tuple[int, Any], ...] = ()
+    shown: tuple[replay.Shown, ...] = ()
+    results: tuple[Any, ...] = ()
+    random: Mapping[str, Any] = field(default_factory=dict)
+
+    def put_back(self, shell: Any, heap: Heap) -> None:
+        """Let the notebook be as it was after the cell had run."""
+        names = shell.user_ns
+        for name in self.deleted:
+            names.pop(name, None)
+        for at, content in self.changes:
+            heap.kind(at).put(heap.objects[at], content)
+        names.update(self.values)
+        surroundings.restore_randomness(self.random)
+        replay.replay(shell, list(self.shown), list(self.results))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where a cell runs.
+
+    Args:
+        heap: the objects of its inputs.
+        scope: the notebook's names.
+        code: the names of code that the notebook has anyway, by the code's identity.
+        others: what other names of the notebook mean.
+        cell: the file name of the cell's code.
+    """
+
+    heap: Heap
+    scope: dict[str, Any]
+    code: Mapping[int, str]
+    others: Mapping[str, Any]
+    cell: str
+
+
+def take(left: Left, place: Place) -> Bundle:
+    """Write what a cell leaves behind.
+
+    Raises:
+        NotKept: it could not be brought back just as it is; the message says what and why.
+    """
+    _name_what_fails(left, place)
+    data, met = _dump(left, place)
+    _check_others(met, place)
+    sharing = views.shared(met.values(), (*place.heap.objects, *place.others.values()))
+    if sharing:
+        raise NotKept(f"it cannot be told apart from what was there: {sharing}")
+    _prove(left, data, place)
+    words = {name: shown(name, value) for name, value in left.values.items()}
+    return Bundle(data, words, time.time(), place.cell)
+
+
+def changes_of(heap: Heap) -> tuple[tuple[int, Any], ...]:
+    """Take the new content of each object of the inputs that a cell has changed in place.
+
+    Raises:
+        NotKept: such a change cannot be made again in place.
+    """
+    found = []
+    for changed in heap.changed():
+        try:
+            content = changed.kind.take(changed.value)
+        except Unrestorable as error:
+            raise NotKept(f"it changes `{changed.name}` in place, and {error}") from None
+        if not changed.fits:
+            raise NotKept(f"it changes the shape or type of an array in `{changed.name}` in place")
+        found.append((changed.at, content))
+    return tuple(found)
+
+
+def read(bundle: Bundle, place: Place) -> Left:
+    """Read what a cell left behind; what it refers to is what the notebook has now."""
+    found: Left = pickling.load(bundle.data, place.heap, place.scope, place.cell)
+    return found
+
+
+def _dump(content: Any, place: Place) -> tuple[bytes, dict[int, Any]]:
+    return pickling.dump(content, place.heap, place.scope, place.code, place.cell)
+
+
+def _name_what_fails(left: Left, place: Place) -> None:
+    """Find the output that cannot be kept, for the message."""
+    try:
+        _dump(left, place)
+    except NotKept as error:
+        for name, value in left.values.items():
+            try:
+                _dump(value, place)
+            except NotKept as reason:
+                raise NotKept(f"its output `{name}` is a {type(value).__name__}: {reason}") from None
+        for value in left.results:
+            try:
+                _dump(value, place)
+            except NotKept as reason:
+                raise NotKept(f"what it shows is a {type(value).__name__}: {reason}") from None
+        raise NotKept(f"what it changes cannot be kept: {error}") from None
+
+
+def _check_others(met: Mapping[int, Any], place: Place) -> None:
+    """Refuse an object that another name of the notebook means, too: it would become two."""
+    for name, value in place.others.items():
+        if type(value) in ATOMS:
+            continue
+        heap = Heap({name: value})
+        ids = [i for i, at in heap.numbers.items() if heap.kind(at) is not FIXED]
+        ids += [i for i, (one, _) in heap.nameless.items() if kind_of(one) is not FIXED]
+        found = next((met[i] for i in ids if i in met), None)
+        if found is not None:
+            raise NotKept(f"it shares a {type(found).__name__} with `{name}`, which it does not mention")
+
+
+def _prove(left: Left, data: bytes, place: Place) -> None:
+    """Read what was written, and compare: what does not come back the same is not kept.
+
+    Raises:
+        NotKept: something is different.
+    """
+    try:
+        again: Left = pickling.load(data, place.heap, place.scope, place.cell)
+    except Exception as error:
+        raise NotKept(f"it cannot be read again ({type(error).__name__}: {error})") from error
+    for name, value in left.values.items():
+        if data_digest(value) != data_digest(again.values[name]):
+            raise NotKept(f"its output `{name}`, a {type(value).__name__}, does not come back as it is")
+    whole = [(x.changes, x.results, list(x.values.values())) for x in (left, again)]
+    if data_digest(whole[0]) != data_digest(whole[1]):
+        raise NotKept("what it changes or shows does not come back as it is")
