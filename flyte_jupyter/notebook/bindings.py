@@ -80,6 +80,28 @@ def steps(cell: CodeCell) -> list[Step]:
     return found
 
 
+def whole(cell: CodeCell, node: ast.stmt) -> Step:
+    """Give what one statement of the top level needs and binds, with all that it holds."""
+    uses: dict[str, int] = {}
+    later: dict[str, int] = {}
+    binds: set[str] = set()
+    parts = list(_block(cell, [node], frozenset()))
+    for part in parts:
+        uses |= {name: line for name, line in part.uses.items() if name not in binds}
+        later |= part.later
+        binds |= part.binds
+    return Step(
+        node=node,
+        line=cell.line(node),
+        uses=uses,
+        later=later,
+        binds=frozenset(binds),
+        deletes=frozenset(name for part in parts for name in part.deletes),
+        calls=frozenset(name for part in parts for name in part.calls),
+        opens=any(part.opens for part in parts),
+    )
+
+
 def is_known(name: str) -> bool:
     """Whether every kernel has the name."""
     return name in KERNEL or _HISTORY.fullmatch(name) is not None

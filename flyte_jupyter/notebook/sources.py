@@ -21,7 +21,7 @@ SKIPPED = "skip-execution"
 _MAGIC = re.compile(r"\s*%%(\w+)[ \t]*([^\n]*)(?:\n|$)")
 _AUTOMAGIC = re.compile(
     r"^(?:pip|conda|mamba|uv|cd|ls|ll|cat|mkdir|rmdir|rm|cp|mv|man|pwd|env|load_ext|reload_ext|matplotlib|time|"
-    r"timeit|run|who|whos|history|config|store|bookmark|autoreload|less|more)\b(?!\s*[=.,()\[])"
+    r"timeit|run|who|whos|history|config|store|bookmark|autoreload|less|more)\b(?!\s*(?:[=,()\[]|\.\w))"
 )
 _OPTIONS = re.compile(r"^(?:pip|conda|cd|ls|ll|rm|cp|mv|time|timeit|run|config|store)\b(?= -\w)")
 """A magic's name with options, which would be a subtraction of two variables."""
@@ -37,7 +37,8 @@ class CodeCell:
         source: its text.
         magic: the name of its cell magic; empty if it has none.
         argument: what stands behind the magic's name.
-        tree: its statements; None if they are no Python.
+        python: the text of its statements, IPython's own syntax translated to calls.
+        tree: the statements; None if they are no Python.
         failure: why they are none; empty also where another language stands below a magic.
         failed_line: where.
         offset: how many lines stand in the cell before the first line of the statements.
@@ -52,6 +53,7 @@ class CodeCell:
     source: str
     magic: str = ""
     argument: str = ""
+    python: str = ""
     tree: ast.Module | None = None
     failure: str = ""
     failed_line: int = 1
@@ -89,11 +91,12 @@ def read_code(source: str, **facts: Any) -> CodeCell:
     body = source[magic.end() :] if magic else source
     offset = source[: magic.end()].count("\n") if magic else 0
     offset += _blank_lines(body)
-    tree, error = _parsed(body)
+    text, tree, error = _parsed(body)
     return CodeCell(
         source=source,
         magic=name,
         argument=argument,
+        python=text,
         tree=tree,
         failure=str(error.msg) if error else "",
         failed_line=offset + (error.lineno or 1) if error else 1,
@@ -145,30 +148,30 @@ def _texts(call: ast.Call) -> Iterator[str]:
             yield arg.value
 
 
-def _parsed(body: str) -> tuple[ast.Module | None, SyntaxError | None]:
+def _parsed(body: str) -> tuple[str, ast.Module | None, SyntaxError | None]:
     """Parse as IPython does: magics by their signs, or by their names alone where nothing else fits."""
     body = "\n".join(f"%{line}" if _OPTIONS.match(line) else line for line in body.split("\n"))
     try:
-        return _tree(body), None
+        return (*_tree(body), None)
     except SyntaxError as error:
         first = error
     except _UNREADABLE as error:  # a null byte, or thousands of brackets
-        return None, SyntaxError(str(error))
+        return "", None, SyntaxError(str(error))
     lines = [f"%{line}" if _AUTOMAGIC.match(line) else line for line in body.split("\n")]
     try:
-        return _tree("\n".join(lines)), None
+        return (*_tree("\n".join(lines)), None)
     except _UNREADABLE:
-        return None, first
+        return "", None, first
 
 
 _UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError, IndexError, tokenize.TokenError)
 
 
-def _tree(body: str) -> ast.Module:
+def _tree(body: str) -> tuple[str, ast.Module]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of odd line ends and escapes: not what is asked here
         text: str = _transformer().transform_cell(body)  # type: ignore[no-untyped-call] # no types there
-        return ast.parse(text)
+        return text, ast.parse(text)
 
 
 @cache

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from cellfiles import notebooks
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,13 +33,7 @@ def codes(*cells, **facts):
     return [(one.code, one.cell, one.line) for one in lint(book(*cells, **facts))]
 
 
-FINE = {
-    name: tuple(cells.removesuffix("\n").split("\n-----\n"))
-    for name, _, cells in (
-        part.partition("\n")
-        for part in (Path(__file__).parent / "fine_notebooks.txt").read_text().split("===== ")[1:]
-    )
-}
+FINE = notebooks("fine_notebooks.txt")
 """Cells of notebooks that are fine, by what they are about."""
 
 
