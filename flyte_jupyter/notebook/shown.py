@@ -1,9 +1,11 @@
 """A run as the notebook shows it: its state with the logs, outputs and report that belong to it."""
 
+from contextlib import suppress
 from typing import Any
 
 from flyte_jupyter.notebook.previews import preview
 from flyte_jupyter.notebook.render.bundle import bundle
+from flyte_jupyter.notebook.render.card import Limits
 from flyte_jupyter.notebook.render.phases import BAD
 from flyte_jupyter.runs.both import ActionOutputs
 from flyte_jupyter.runs.events import ROOT
@@ -17,7 +19,9 @@ _LINES = 20
 def bundle_of(run: Run) -> dict[str, Any]:
     """Make the MIME bundle of a run as it is now; nothing is loaded that is not in memory."""
     state = run.state
-    return bundle(state, logs=logs_of(run, state), outputs=_outputs(run, state), report=report_of(run, state))
+    return bundle(
+        state, logs=logs_of(run, state), outputs=_outputs(run, state), reports=reports_of(run, state)
+    )
 
 
 def logs_of(run: Run, state: RunState) -> dict[str, str]:
@@ -26,14 +30,15 @@ def logs_of(run: Run, state: RunState) -> dict[str, str]:
     return {name: _tail(run, name) for name in (ROOT, *failed[:_LOGS])}
 
 
-def report_of(run: Run, state: RunState) -> str | None:
-    """Give the HTML of the root's report, if there is one and it is still kept."""
-    if not state.root.report:
-        return None
-    try:
-        return run.report()
-    except KeyError:
-        return None
+def reports_of(run: Run, state: RunState) -> dict[str, str]:
+    """Give the HTML of the first reports that are still kept; the root's comes before the others."""
+    found: dict[str, str] = {}
+    most = Limits().reports
+    for action in sorted(state.actions.values(), key=lambda a: a.name != ROOT):
+        if action.report and len(found) < most:
+            with suppress(KeyError):
+                found[action.name] = run.store.blobs.get(action.report).decode()
+    return found
 
 
 def _tail(run: Run, action: str) -> str:

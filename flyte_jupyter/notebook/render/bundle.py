@@ -22,14 +22,14 @@ def bundle(
     *,
     logs: Mapping[str, Log] | None = None,
     outputs: Mapping[str, str] | None = None,
-    report: str | None = None,
+    reports: Mapping[str, str] | None = None,
     now: float | None = None,
 ) -> dict[str, Any]:
     """Write everything that an output shows of a run; the arguments are those of ``card``."""
     now = time.time() if now is None else now
     return {
         RUN_MIME: run_json(state),
-        "text/html": str(card(state, logs=logs, outputs=outputs, report=report, now=now)),
+        "text/html": str(card(state, logs=logs, outputs=outputs, reports=reports, now=now)),
         "text/plain": summary(state, now=now),
     }
 

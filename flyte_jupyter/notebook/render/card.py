@@ -1,6 +1,7 @@
 """The card of a run: what stays under a cell, in any page, with no script and no style sheet."""
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
@@ -19,7 +20,7 @@ from flyte_jupyter.notebook.render.text import duration, line, moment, plural, s
 from flyte_jupyter.notebook.render.timeline import timeline
 from flyte_jupyter.notebook.render.tree import tree
 from flyte_jupyter.runs.events import ROOT
-from flyte_jupyter.runs.state import RunState
+from flyte_jupyter.runs.state import ActionState, RunState
 
 Log: TypeAlias = str | Sequence[str]
 """A log, or its end: text or lines, with the terminal's colours."""
@@ -36,6 +37,8 @@ class Limits:
         logs: actions whose logs are shown.
         lines: last lines of each log.
         output: characters of each output's preview.
+        reports: reports.
+        page: characters of all reports together.
     """
 
     nodes: int = 40
@@ -44,10 +47,15 @@ class Limits:
     logs: int = 5
     lines: int = 20
     output: int = 4_000
+    reports: int = 3
+    page: int = 2_000_000
 
 
 PLACES, LABELS = 3, 10
 """So many places and labels are named in the head."""
+
+NAMED = 5
+"""So many reports that are not shown are named."""
 
 _FRAME = "border:1px solid rgba(128,128,128,.35);border-left-width:4px;border-left-color:{};border-radius:6px"
 _INSIDE = "padding:10px 14px;text-align:left;font-size:13px;line-height:1.5;max-width:1120px"
@@ -58,7 +66,7 @@ def card(
     *,
     logs: Mapping[str, Log] | None = None,
     outputs: Mapping[str, str] | None = None,
-    report: str | None = None,
+    reports: Mapping[str, str] | None = None,
     now: float | None = None,
     zone: tzinfo | None = None,
     limits: Limits | None = None,
@@ -69,7 +77,7 @@ def card(
         state: the run, ended or not.
         logs: by action, its log or the end of it; those of failed actions and of the root are shown.
         outputs: by name, a preview of each of the run's outputs; text is escaped, ``Html`` is not.
-        report: the HTML of the root's report; it is shut into a sandbox.
+        reports: by action, the HTML of its report; each is shut into a sandbox of its own.
         now: what time it is, in seconds since 1970-01-01 UTC, for what has not ended.
         zone: the zone in which times of day are told; the local one if None.
         limits: how much to show.
@@ -86,7 +94,7 @@ def card(
         else None,
         _logs(state, logs or {}, limits),
         _outputs(outputs or {}, limits),
-        fold("Report", report_frame(report), unfolded=state.ended is not None) if report else None,
+        *_reports(state, reports or {}, limits),
     )
     style = f"{_FRAME.format(look(state.root).colour)};{_INSIDE}"
     return tag("div", _head(state, now, zone), *sections, style=style)
@@ -171,3 +179,31 @@ def _previews(outputs: Mapping[str, str], limits: Limits) -> Iterator[Html]:
         yield block(preview[: limits.output])
         if len(preview) > limits.output:
             yield note(f"Showing {limits.output:,} of {len(preview):,} characters.")
+
+
+def _reports(state: RunState, pages: Mapping[str, str], limits: Limits) -> Iterator[Html]:
+    """Show the first reports, each in a fold of its own, and name those for which there is no room."""
+    names = _apart([action for action in state.actions.values() if action.report or action.name in pages])
+    shown: set[str] = set()
+    room = limits.page
+    for name in [name for name in pages if name in names][: limits.reports]:
+        room -= len(pages[name])
+        if room >= 0:
+            title = "Report" if name == ROOT else f"Report of {names[name]}"
+            unfolded = not shown and state.ended is not None
+            yield fold(title, report_frame(pages[name], title=title), unfolded=unfolded)
+            shown.add(name)
+    left = [title for name, title in names.items() if name not in shown]
+    if left:
+        named = ", ".join(left[:NAMED]) + (f" and {len(left) - NAMED:,} more" if len(left) > NAMED else "")
+        ask = tag("code", f"%flyte report {line(state.name)} ACTION")
+        yield note(f"{plural(len(left), 'more report')} not shown: {named}. ", ask, " shows one.")
+
+
+def _apart(actions: Sequence[ActionState]) -> dict[str, str]:
+    """Name actions for people; those of the same task are told apart by the beginning of their names."""
+    alike = Counter(map(label, actions))
+    return {
+        a.name: shorten(label(a), 60) + (f" {line(a.name)[:10]}" if alike[label(a)] > 1 else "")
+        for a in actions
+    }

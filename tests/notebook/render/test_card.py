@@ -11,6 +11,7 @@ import sample_runs
 
 from flyte_jupyter.notebook.render.card import Limits, card
 from flyte_jupyter.notebook.render.html import Html
+from flyte_jupyter.runs.events import ReportWritten
 from flyte_jupyter.runs.state import fold
 
 STATES = {
@@ -118,10 +119,58 @@ def test_a_long_output_is_cut_and_says_so():
 
 
 def test_a_report_is_in_a_sandbox():
-    html = drawn(sample_runs.simple(), report="<script>alert(1)</script>")
+    html = drawn(sample_runs.simple(), reports={"a0": "<script>alert(1)</script>"})
 
     assert '<iframe sandbox="allow-scripts" srcdoc="' in html
     assert "<script>alert(1)" not in html
+
+
+def written(action, at=1):
+    return ReportWritten(
+        run=sample_runs.RUN, action=action, time=sample_runs.START + at, blob="0" * 32, tabs=("main",)
+    )
+
+
+def with_reports(*children):
+    events = [sample_runs.begun(), sample_runs.queued("a0", 0, "pipeline")]
+    for child in children:
+        events += [sample_runs.queued(child, 0, f"task_{child}"), written(child), sample_runs.done(child, 2)]
+    return sample_runs.run_of([*events, sample_runs.done("a0", 3)])
+
+
+def test_the_reports_of_any_action_are_shown_each_in_its_fold():
+    html = drawn(with_reports("b", "c"), reports={"b": "<p>one</p>", "c": "<p>two</p>"})
+
+    assert html.count("<iframe") == 2
+    assert "Report of task_b" in words(html)
+    assert "Report of task_c" in words(html)
+    assert "more report" not in html
+
+
+def test_reports_for_which_there_is_no_room_are_named():
+    state = with_reports(*"bcdefghijkl")
+    html = drawn(state, reports=dict.fromkeys("bcd", "<p>one</p>"), limits=Limits(reports=2))
+
+    assert html.count("<iframe") == 2
+    assert "9 more reports not shown: task_d, task_e, task_f, task_g, task_h and 4 more." in words(html)
+    assert f"%flyte report {sample_runs.RUN} ACTION" in words(html)
+
+
+def test_reports_of_the_same_task_are_told_apart():
+    events = [sample_runs.begun(), sample_runs.queued("a0", 0, "pipeline")]
+    for child in ("b1", "b2"):
+        events += [sample_runs.queued(child, 0, "train"), written(child)]
+    told = words(drawn(sample_runs.run_of(events), reports={"b1": "<p>one</p>"}))
+
+    assert "Report of train b1" in told
+    assert "1 more report not shown: train b2." in told
+
+
+def test_reports_share_one_room():
+    html = drawn(with_reports("b", "c"), reports={"b": "x" * 600, "c": "y" * 600}, limits=Limits(page=1000))
+
+    assert html.count("<iframe") == 1
+    assert "1 more report not shown: task_c." in words(html)
 
 
 def test_labels_and_the_run_continued_are_told():

@@ -88,7 +88,9 @@ def test_hostile_text_runs_nothing_in_a_browser():
     if chromium is None and not os.environ.get("CI"):
         pytest.skip("no chromium; `apt-get install chromium` provides it")
     page_of = "<!doctype html><meta charset=utf-8><title>calm</title>"
-    reports = "".join(card(sample_runs.simple(), report=f"x{text}", now=sample_runs.NOW) for text in CORPUS)
+    reports = "".join(
+        card(sample_runs.simple(), reports={"a0": f"x{text}"}, now=sample_runs.NOW) for text in CORPUS
+    )
     with playwright.sync_playwright() as started:
         browser = started.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-quic"])
         page = browser.new_page()
