@@ -81,7 +81,6 @@ class Attempt:
             self._order(variables)
             received = await self._ended
         finally:
-            self._process.drain()
             for voice in self._voices.values():
                 capture.finish(voice)
             await self._answers.finish()

@@ -19,6 +19,7 @@ from flyte_jupyter.errors import TypeTransformerFailedError
 from flyte_jupyter.types.engine import codec
 from flyte_jupyter.types.holding import holding
 from flyte_jupyter.types.literal import (
+    Binary,
     Blob,
     Literal,
     Literals,
@@ -42,6 +43,8 @@ MARK = f"blob://{_MARK}".encode()
 
 _PAGE = mmap.ALLOCATIONGRANULARITY
 _UNSIGNED = bytes(32)
+_PLAIN = frozenset({type(None), bool, int, float, str, Binary})
+_NOWHERE = Path(os.devnull)
 
 
 class _PartWriter(Writer):
@@ -89,7 +92,8 @@ class Parts(BlobStore):
     """
 
     def __init__(self, store: BlobStore | None, files: Sequence[int] = (), manifest: Manifest = ()) -> None:
-        super().__init__(store.folder if store is not None else Path(os.devnull))
+        self.folder = store.folder if store is not None else _NOWHERE  # no more: one is made for each call
+        self._key = b""
         self.store = store
         self.file = files[0] if files else -1
         self.manifest = list(manifest)
@@ -109,6 +113,8 @@ class Parts(BlobStore):
 
     def send(self, literals: Literals) -> bytes:
         """Write what is live in literals to shared memory and pack them."""
+        if all(type(literal.value) in _PLAIN for literal in literals.values()):
+            return pack(literals)
         with holding(self):
             return pack({name: self._settled(literal) for name, literal in literals.items()})
 

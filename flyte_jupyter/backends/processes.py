@@ -18,6 +18,7 @@ _KEPT = 64
 """Of code and runs, as many as a worker keeps."""
 
 _CHUNK = 1 << 16
+_MOMENT = 0.002
 
 
 class Listener(Protocol):
@@ -36,7 +37,7 @@ class Listener(Protocol):
 class Process:
     """A worker process.
 
-    While attempts run there, their event loop reads what comes; otherwise nobody does.
+    The event loop of its attempts reads what comes, also afterwards, until another loop needs the worker.
 
     Args:
         forks: started it and ends it.
@@ -71,14 +72,27 @@ class Process:
         """How many attempts run there."""
         return len(self._attempts)
 
+    def is_free_for(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """Whether a loop can have it; if not, the loop that has it is asked to let it go."""
+        if self.loop is None or self.loop is loop:
+            return True
+        if self.loop.is_closed():
+            self.loop = None
+            return True
+        with suppress(RuntimeError):  # closed meanwhile
+            self.loop.call_soon_threadsafe(self._let_go)
+        return False
+
     def is_ready(self) -> bool:
         """Whether it can take an attempt, as far as can be told."""
+        if self.loop is not None and time.monotonic() - self.since < _MOMENT:
+            return self.alive  # its loop was looking just now
         return self.alive and self._wire.is_open()
 
     def enter(self, number: int, attempt: Listener) -> None:
         """Let an attempt of the running loop hear what comes."""
         loop = asyncio.get_running_loop()
-        if not self._attempts:
+        if self.loop is not loop:
             self.loop = loop
             loop.add_reader(self._wire.fileno(), self._readable)
             for name, descriptor in self._pipes.items():
@@ -86,10 +100,8 @@ class Process:
         self._attempts[number] = attempt
 
     def leave(self, number: int) -> None:
-        """Undo ``enter``; takes what was written before."""
-        if self._attempts.pop(number, None) is not None and not self._attempts:
-            self._detach()
-            self.since = time.monotonic()
+        """Undo ``enter``."""
+        self._attempts.pop(number, None)
 
     def drain(self) -> None:
         """Take what is in the pipes now."""
@@ -162,6 +174,10 @@ class Process:
         known[key] = None
         while len(known) > _KEPT:
             known.popitem(last=False)
+
+    def _let_go(self) -> None:
+        if not self._attempts:
+            self._detach()
 
     def _detach(self) -> None:
         loop, self.loop = self.loop, None

@@ -180,7 +180,7 @@ class Replicas:
             if seat is None:
                 seat = Seat(loop, ready=loop.create_future() if self.size.together > 1 else None)
                 self._seats.append(seat)
-                seat.process = self._rested()
+                seat.process = self._rested(loop)
                 starting = seat.process is None
             else:
                 starting = False
@@ -227,12 +227,15 @@ class Replicas:
             return None
         return min(fit, key=lambda seat: seat.taken, default=None)
 
-    def _rested(self) -> Process | None:
-        while self._idle:
-            process = self._idle.pop()
+    def _rested(self, loop: asyncio.AbstractEventLoop) -> Process | None:
+        for process in reversed(self._idle):
+            if not process.is_free_for(loop):
+                continue
+            self._idle.remove(process)
             if process.is_ready():
                 return process
             self._bury(process)
+            return self._rested(loop)
         return None
 
 

@@ -80,9 +80,11 @@ class Wire:
         Raises:
             OSError: the other side is gone.
         """
-        ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", files))] if files else []
         try:
-            return self.sock.sendmsg([data], ancillary, socket.MSG_DONTWAIT)
+            if not files:
+                return self.sock.send(data, _AT_ONCE)
+            given = array.array("i", files)
+            return self.sock.sendmsg([data], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, given)], _AT_ONCE)
         except BlockingIOError:
             return 0
 
@@ -92,10 +94,10 @@ class Wire:
         Args:
             wait: wait until something comes; else take only what is there.
         """
-        flags = 0 if wait else socket.MSG_DONTWAIT
+        flags = _CLOEXEC if wait else _CLOEXEC | _AT_ONCE
         size = _LARGE if self._held else _CHUNK
         try:
-            data, ancillary, _, _ = self.sock.recvmsg(size, _SPACE, flags | _CLOEXEC)
+            data, ancillary, _, _ = self.sock.recvmsg(size, _SPACE, flags)
         except BlockingIOError:
             return []
         except ConnectionError:
@@ -111,7 +113,7 @@ class Wire:
     def is_open(self) -> bool:
         """Whether the other side still holds its end, as far as can be told without waiting."""
         try:
-            return bool(self.sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
+            return bool(self.sock.recv(1, _LOOK))
         except BlockingIOError:
             return True
         except OSError:
@@ -163,4 +165,7 @@ def close_files(files: Any) -> None:
         socket.close(file)
 
 
-_CLOEXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
+# As plain numbers: arithmetic on the enumerations of ``socket`` takes longer than a system call.
+_CLOEXEC = int(getattr(socket, "MSG_CMSG_CLOEXEC", 0))
+_AT_ONCE = int(getattr(socket, "MSG_DONTWAIT", 0))
+_LOOK = _AT_ONCE | int(socket.MSG_PEEK)

@@ -52,7 +52,7 @@ class Worker:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._code: OrderedDict[int, Arrived | BaseException] = OrderedDict()
-        self._scopes: OrderedDict[str, tuple[RunScope, BlobStore | None, ActionID]] = OrderedDict()
+        self._scopes: OrderedDict[str, tuple[RunScope, BlobStore | None, ActionID, str]] = OrderedDict()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._running: dict[int, asyncio.Task[None]] = {}
         self._ended = asyncio.Event()
@@ -96,7 +96,7 @@ class Worker:
         fields = pickle.loads(content["fields"])  # noqa: S301 - from the kernel
         scope = RunScope(**fields, publish=partial(self._publish, name))
         action = ActionID("", name, scope.project, scope.domain, content["org"])
-        self._scopes[name] = (scope, BlobStore(folder) if folder else None, action)
+        self._scopes[name] = (scope, BlobStore(folder) if folder else None, action, str(scope.base_dir))
         while len(self._scopes) > _KEPT:
             self._scopes.popitem(last=False)
 
@@ -165,7 +165,7 @@ class Worker:
         (_, number, _, run, action, parent, attempt, cache, group, custom, inputs, manifest, extra) = (
             order.frame
         )
-        scope, store, identity = self._scopes[run]
+        scope, store, identity, folder = self._scopes[run]
         parts, meter = Parts(store, order.files, manifest), Meter()
         home = code.module if isinstance(code, Arrived) else sys.modules["__main__"]
         answer: tuple[Any, ...]
@@ -185,8 +185,7 @@ class Worker:
                 attempt=attempt,
                 version=cache,
             )
-            raw = RawDataPath(str(scope.base_dir / action / "raw"))
-            with holding(parts, raw), trusting(), self._environment(extra):
+            with holding(parts, RawDataPath(f"{folder}/{action}/raw")), trusting(), self._environment(extra):
                 outputs = await invoke(spec)
                 answer = ("done", number, out.send(outputs), out.manifest)
         except asyncio.CancelledError as error:

@@ -13,6 +13,9 @@ from flyte_jupyter.tasks.checks import flag, not_one_of
 from flyte_jupyter.tasks.values import env_vars_of
 
 MODES = ("local", "hybrid", "remote")
+ISOLATIONS = ("auto", "thread", "process")
+"""What surrounds a body: threads of this process, a warm worker process, or whichever the task needs."""
+
 _NAME = re.compile(r"[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?")
 
 
@@ -23,6 +26,8 @@ class RunOptions:
     Args:
         mode: "local" runs everything on this machine; "hybrid" runs the root here and what it calls
             there; "remote" runs the root there. *There* is the connected place (``flyte.init``).
+        isolation: what surrounds a body here: "thread", "process" (a warm worker), or "auto": a process where
+            the task asks for what only a process can give.
         name: the run's name, lower-case letters, digits, ``-`` and ``_``, at most 63; made if not given.
         labels: text pairs to find the run by.
         annotations: further text pairs, for people.
@@ -44,6 +49,7 @@ class RunOptions:
     """
 
     mode: str | None = None
+    isolation: str = "auto"
     name: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
@@ -71,6 +77,8 @@ class RunOptions:
         """
         if self.mode is not None and self.mode not in MODES:
             raise not_one_of("mode", self.mode, MODES)
+        if self.isolation not in ISOLATIONS:
+            raise not_one_of("isolation", self.isolation, ISOLATIONS)
         if self.name is not None and not (isinstance(self.name, str) and _NAME.fullmatch(self.name)):
             raise DefinitionError(
                 f"name={self.name!r} cannot name a run; use at most 63 lower-case letters, digits, '-' and "

@@ -8,20 +8,18 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from types import MappingProxyType
 from typing import Any
 
-from flyte_jupyter.backends.base import Backend
 from flyte_jupyter.backends.bodies import Stopped, bodies
 from flyte_jupyter.backends.capture import capture
-from flyte_jupyter.backends.local import LocalBackend
 from flyte_jupyter.backends.threads import threads
 from flyte_jupyter.engine.calls import Calls
-from flyte_jupyter.engine.live import LiveRun, Route
+from flyte_jupyter.engine.live import LiveRun
 from flyte_jupyter.engine.loop import GRACE, PATIENCE, drive, loop, settled
 from flyte_jupyter.engine.options import RunOptions
 from flyte_jupyter.engine.plan import Plan
 from flyte_jupyter.engine.replayed import Continued
+from flyte_jupyter.engine.routes import route_of
 from flyte_jupyter.engine.scoped import environment, process, scope_of
 from flyte_jupyter.engine.setup import Observer, Setup
 from flyte_jupyter.errors import ActionAbortedError
@@ -34,31 +32,10 @@ from flyte_jupyter.tasks.spec import ActionSpec
 from flyte_jupyter.tasks.template import TaskTemplate
 from flyte_jupyter.types.holding import holding
 
-_HERE = LocalBackend()
 _log = logging.getLogger("flyte_jupyter")
 
 AnyTask = TaskTemplate[..., Any]
 Args = tuple[Any, ...]
-
-
-def _local(_there: Callable[[], Backend]) -> Route:
-    return lambda _spec: _HERE
-
-
-def _hybrid(there: Callable[[], Backend]) -> Route:
-    place = there()
-    return lambda spec: _HERE if spec.parent is None else place
-
-
-def _remote(there: Callable[[], Backend]) -> Route:
-    place = there()
-    return lambda _spec: place
-
-
-ROUTES: Mapping[str, Callable[[Callable[[], Backend]], Route]] = MappingProxyType(
-    {"local": _local, "hybrid": _hybrid, "remote": _remote}
-)
-"""A mode is a function from a spec to the place where it runs."""
 
 
 class Started:
@@ -82,7 +59,7 @@ class Started:
     ) -> None:
         self._setup = setup
         self._mode = options.mode or setup.mode
-        self._route = ROUTES[self._mode](setup.place)
+        self._route = route_of(self._mode, options.isolation, setup.place)
         store.check()
         self._continued = continued
         scope = scope_of(options, name, self._mode, setup, store)
