@@ -3,6 +3,7 @@
 import base64
 import re
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 MASK = "***"
@@ -48,6 +49,11 @@ def remember(value: str) -> None:
 def redact(text: str) -> str:
     """Put ``***`` in place of every secret value."""
     return _known.anywhere.sub(MASK, text) if _known is not None else text
+
+
+def redacted(texts: Mapping[str, str]) -> dict[str, str]:
+    """Redact the values of a mapping."""
+    return {name: redact(text) for name, text in texts.items()}
 
 
 def is_needed() -> bool:

@@ -44,6 +44,15 @@ def resolve(secret: Secret) -> str:
     )
 
 
+def recall(secrets: tuple[Secret, ...]) -> None:
+    """Redact from now on what can be found of these secrets without asking anybody."""
+    for secret in secrets:
+        for provider in (_environment, _dotenv, _keyring, _file):
+            if (value := provider(secret)) is not None:
+                redaction.remember(value)
+                break
+
+
 @contextmanager
 def injected(secrets: tuple[Secret, ...]) -> Iterator[dict[str, str]]:
     """Give the environment variables that carry the secrets; files are there as long as the body runs.

@@ -8,6 +8,7 @@ from flyte_jupyter.backends.base import Backend
 from flyte_jupyter.engine.keeping import Kept, packed
 from flyte_jupyter.errors import StoreError, TypeTransformerFailedError
 from flyte_jupyter.ids import digest
+from flyte_jupyter.redaction import redacted
 from flyte_jupyter.runs.events import CacheChecked, Emit, ReportWritten
 from flyte_jupyter.runs.results import Entry, ResultCache
 from flyte_jupyter.runs.store import RunStore
@@ -157,7 +158,7 @@ def explain(task: TaskSpec, inputs: Mapping[str, str], results: ResultCache) -> 
 
 
 def _parts(task: TaskSpec) -> dict[str, object]:
-    return {"slice": slice_of(task.func).mapping()} if task.cache.version_override is None else {}
+    return {"slice": redacted(slice_of(task.func).mapping())} if task.cache.version_override is None else {}
 
 
 def _checked(spec: ActionSpec, status: str, key: str, reason: str) -> CacheChecked:

@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from flyte_jupyter.backends.bodies import bodies
+from flyte_jupyter.backends.secrets import recall
 from flyte_jupyter.backends.threads import threads
 from flyte_jupyter.engine.cached import version_of
 from flyte_jupyter.engine.live import LiveRun, inputs_packed
@@ -75,6 +76,8 @@ class Calls:
     def spec(self, task: AnyTask, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> ActionSpec:
         """Make the spec of a call."""
         live, kind, here = self._live, task.spec, current.get()
+        if kind.secrets:
+            recall(kind.secrets)  # before anything of the call is put on record
         inputs = kind.interface.to_literals(args, kwargs)
         packed = inputs_packed(kind, inputs, live.store)
         name = ROOT if self._parent is None else self._name(kind.name, packed)

@@ -6,6 +6,7 @@ from typing import Any
 
 from flyte_jupyter.blobs.store import BlobStore
 from flyte_jupyter.errors import StoreError
+from flyte_jupyter.redaction import redacted
 from flyte_jupyter.runs.code import packed
 from flyte_jupyter.runs.events import ROOT, Emit, TaskSeen
 from flyte_jupyter.tasks.slicing.held import Held
@@ -62,7 +63,7 @@ class Seen:
 
     def _parts(self, found: Slice | None) -> bytes:
         try:
-            return packed(found.mapping(), self._blobs) if found is not None else b""
+            return packed(redacted(found.mapping()), self._blobs) if found is not None else b""
         except (StoreError, ValueError, TypeError):  # the run goes on without the note
             return b""
 
