@@ -8,23 +8,14 @@ import symtable
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from flyte_jupyter.notebook.sources import TASK_MAGIC, CodeCell, magics_in
+from flyte_jupyter.notebook.magic_names import of_cell_magic, of_line_magic
+from flyte_jupyter.notebook.sources import CodeCell, magics_in
 
 _COMPREHENSIONS = frozenset({"listcomp", "setcomp", "dictcomp", "genexpr"})
 _COMPOUND = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast.Try, ast.TryStar)
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)
 _FORGIVING = frozenset({"NameError", "Exception", "BaseException"})
 _RUNS_CODE = frozenset({"exec", "eval", "globals", "locals", "vars"})
-_OPENING = frozenset({"run", "pylab", "load", "loadpy", "cython", "edit", "macro", "recall", "rerun"})
-_WITH_CODE = frozenset({"time", "timeit", "prun", "memit"})
-_OTHER_LANGUAGES = frozenset({"bash", "sh", "script", "cmd", "perl", "ruby", "R", "sql", "bigquery"}) | {
-    *("html", "HTML", "javascript", "js", "latex", "markdown", "svg", "SVG", "mermaid", "css", "ai"),
-    *("writefile", "file", "python", "python2", "python3", "pypy", "system", "sx"),
-}
-_OUT = re.compile(r"(?:^|\s)(?:-o|--out|--err|--output|-i\s+\w+\s+-o)[ =]+([A-Za-z_][\w,]*)")
-_INTO = re.compile(r"([A-Za-z_]\w*)\s*<<")
-_AS = re.compile(r"--as[ =]+([A-Za-z_]\w*)")
-
 KERNEL = frozenset(
     {
         *dir(builtins),
@@ -72,9 +63,9 @@ class Step:
 def steps(cell: CodeCell) -> list[Step]:
     """Take a cell apart."""
     found = list(_block(cell, cell.statements, frozenset()))
-    binds, opens = _of_magic(cell)
-    if binds or opens:
-        found.append(Step(node=ast.Pass(), line=1, binds=binds, opens=opens))
+    magic = of_cell_magic(cell)
+    if magic.binds or magic.opens:
+        found.append(Step(node=ast.Pass(), line=1, binds=magic.binds, opens=magic.opens))
     if cell.magic == "timeit":  # its statements have a namespace of their own
         return [Step(node=s.node, line=s.line, uses=s.uses, later=s.later) for s in found]
     return found
@@ -202,7 +193,9 @@ class _Bare(ast.NodeTransformer):
 
 def _of_table(table: symtable.SymbolTable) -> tuple[set[str], set[str], set[str]]:
     """Give the names that are needed at once, those needed later, and those bound at the top."""
-    uses, later, binds = set(), set(), set()
+    uses: set[str] = set()
+    later: set[str] = set()
+    binds: set[str] = set()
     for symbol in table.get_symbols():
         if symbol.is_assigned() or symbol.is_imported() or symbol.is_namespace():
             binds.add(symbol.get_name())
@@ -292,42 +285,19 @@ def _of_line_magics(cell: CodeCell, node: ast.stmt) -> Step:
     binds: set[str] = set()
     opens = False
     for call, kind, texts in magics_in(node):
-        if kind != "run_line_magic" or not texts:
-            continue
-        name, argument = texts[0], texts[1] if len(texts) > 1 else ""
-        line = cell.line(call)
-        if name in _WITH_CODE:
-            for step in _timed(argument):
-                uses |= dict.fromkeys(step.uses, line)
-                binds |= step.binds if name == "time" else set()
-        elif name == "store" and argument.startswith("-r"):
-            binds |= set(argument.split()[1:])
-            opens = opens or len(argument.split()) == 1
-        opens = opens or name in _OPENING
-        binds |= set(_INTO.findall(argument))
+        if kind == "run_line_magic" and texts:
+            found = of_line_magic(texts[0], texts[1] if len(texts) > 1 else "")
+            for step in _read(found.code):
+                uses |= dict.fromkeys(step.uses, cell.line(call))
+                binds |= step.binds if found.keeps else frozenset()
+            binds |= found.binds
+            opens = opens or found.opens
     return Step(node=node, line=cell.line(node), uses=uses, binds=frozenset(binds), opens=opens)
 
 
-def _timed(text: str) -> list[Step]:
-    from_code = re.sub(r"^(?:\s*-\w+(?:\s+\d+)?)*\s*", "", text)
+def _read(code: str) -> list[Step]:
     try:
-        tree = ast.parse(from_code)
+        tree = ast.parse(code)
     except (SyntaxError, ValueError):
         return []
-    return list(_block(CodeCell(id="", number=0, source=from_code, tree=tree), tree.body, frozenset()))
-
-
-def _of_magic(cell: CodeCell) -> tuple[frozenset[str], bool]:
-    """Give the names that a cell magic binds, and whether it may bind others."""
-    if not cell.magic:
-        return frozenset(), False
-    words = [word for word in cell.argument.split() if not word.startswith("-")]
-    if cell.magic == "capture":
-        return frozenset(words[:1]), False
-    if cell.magic == TASK_MAGIC:
-        return frozenset(_AS.findall(cell.argument)), False
-    if cell.tree is not None:
-        return frozenset(), False
-    named = [name for found in _OUT.findall(cell.argument) for name in found.split(",") if name]
-    named += _INTO.findall(cell.source.split("\n", 1)[0])
-    return frozenset(named), cell.magic not in _OTHER_LANGUAGES
+    return list(_block(CodeCell(id="", number=0, source=code, tree=tree), tree.body, frozenset()))

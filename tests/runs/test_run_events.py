@@ -28,9 +28,10 @@ events = st.one_of(
     st.builds(ev.CacheChecked, **common, status=text, key=text, reason=text),
     st.builds(ev.ReportWritten, **common, blob=text, tabs=st.lists(text).map(tuple)),
     st.builds(ev.ActionSucceeded, **common, outputs=st.none() | st.binary()),
-    st.builds(ev.ActionFailed, **common, failure=failures),
+    st.builds(ev.ActionFailed, **common, failure=failures, inputs=st.none() | st.binary()),
     st.builds(ev.ActionAborted, **common, reason=text),
     st.builds(ev.RunInterrupted, **common, reason=text),
+    st.builds(ev.TaskSeen, **common, task=text, version=text, parts=st.binary()),
 )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from flyte_jupyter.runs.events import (
     ReportWritten,
     RunInterrupted,
     RunStarted,
+    TaskSeen,
     from_json,
 )
 from flyte_jupyter.runs.state import ActionState, Phase, RunState, advance, fold, to_plain
@@ -63,6 +64,8 @@ kinds = st.one_of(
     st.builds(ActionFailed, run=st.just("r"), action=some, time=st.floats(0, 9),
               failure=st.just(Failure(code="E", message="m", kind="timeout"))),
     st.builds(RunInterrupted, run=st.just("r"), action=st.just(ROOT), time=st.floats(0, 9)),
+    st.builds(TaskSeen, run=st.just("r"), action=some, time=st.floats(0, 9), task=st.just("t"),
+              version=st.sampled_from(["v1", "v2"])),
     st.builds(Event, run=st.just("r"), action=some, time=st.floats(0, 9)),
 )  # fmt: skip
 
@@ -121,3 +124,27 @@ def test_a_large_run_folds_once_for_each_event():
     assert isinstance(state, RunState)
     assert len(state.actions) == 2001
     assert len(state.children()) == 2000
+
+
+def test_the_code_of_a_task_has_a_version_only_if_it_was_the_same_all_along():
+    e = Clock()
+    log = [
+        *e.begin(),
+        *(e(TaskSeen, task=task, version=v) for task, v in (("f", "1"), ("g", "1"), ("g", "2"))),
+    ]
+
+    seen = fold([*log, e(TaskSeen, task="f", version="1")]).seen
+
+    assert {task: one.version for task, one in seen.items()} == {"f": "1", "g": ""}
+
+
+def test_the_whole_inputs_of_what_failed_take_the_place_of_the_others():
+    e = Clock()
+    failure = Failure(code="E", message="")
+    log = [
+        *e.begin(),
+        *e.queue("a1", parent="a0", inputs=b"some"),
+        e(ActionFailed, "a1", failure=failure, inputs=b"all"),
+    ]
+
+    assert fold(log).actions["a1"].inputs == b"all"
