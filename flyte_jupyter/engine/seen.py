@@ -84,9 +84,11 @@ def slice_now(func: Func) -> Slice | None:
 
 def _affordable_slice(func: Func) -> Slice | None:
     now = time.monotonic()
-    cost, last = _costs.get(func) or (0.0, 0.0)
+    known = _costs.get(func)
+    cost, last = known or (0.0, 0.0)
     if cost > _CHEAP and now - last < _SHARE * cost:
         return None
     found = slice_now(func)
-    _costs.put(func, (time.monotonic() - now if cost or found is None else 0.0, time.monotonic()))
+    end = time.monotonic()
+    _costs.put(func, (end - now if known else 0.0, end))  # the first time looks more up than later ones do
     return found

@@ -170,13 +170,13 @@ _UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError, IndexError,
 def _tree(body: str) -> tuple[str, ast.Module]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of odd line ends and escapes: not what is asked here
-        text: str = _transformer().transform_cell(body)  # type: ignore[no-untyped-call] # no types there
+        text: str = _transformer().transform_cell(body)
         return text, ast.parse(text)
 
 
 @cache
 def _transformer() -> TransformerManager:
-    return TransformerManager()
+    return TransformerManager()  # type: ignore[no-untyped-call] # no types there
 
 
 def _blank_lines(text: str) -> int:

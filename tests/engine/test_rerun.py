@@ -344,6 +344,14 @@ class TestCode:
         assert ran(again) == ["1", "2"]
         assert again.outputs()[0] == 1
 
+    def test_short_runs_in_a_row_do_not_hash_large_values_each_time(self, book):
+        book.cell("LARGE = list(range(2_000_000))\n\n\n@env.task\ndef large() -> int: return len(LARGE)")
+
+        runs = [flyte.run(book.large) for _ in range(3)]
+
+        assert [bool(run.state.seen["again.large"].version) for run in runs] == [True, True, False]
+        assert "is not known" in flyte.rerun(runs[2]).state.root.cache_reason
+
     def test_a_run_notes_each_task_once(self, book):
         run = flyte.run(book.parent, 2)
 
