@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,9 @@ MODES = ("local", "hybrid", "remote")
 """The accepted values of ``mode``."""
 
 _PREFIX = "FLYTE_JUPYTER_"
+_MARKS = frozenset({"FLYTE_JUPYTER_WORKER"})
+"""Variables of this package that set nothing."""
+
 _MARKERS = ("pyproject.toml", ".git")
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 
@@ -27,17 +30,38 @@ class Settings:
         mode: where runs go unless they say otherwise: local, hybrid or remote.
         keep_runs: how many finished runs ``gc`` keeps.
         max_bytes: how large ``gc`` lets the store be; None for no limit.
+        show_after: the seconds after which a run shows its block in a notebook.
+        env: the environment of tasks whose line in a notebook names none; this and what follows are written
+            as the options of ``%%flyte_task``, and are for what its line does not name.
+        image: their image.
+        cpu: their cores.
+        memory: their memory.
+        gpu: their GPUs.
+        cache: how their results are kept: auto, override or disable.
+        retries: their further attempts after a failure.
+        timeout: how long one attempt may run, such as 10m.
+        isolation: what surrounds their bodies on this machine.
     """
 
     home: Path = field(default_factory=lambda: find_home(Path.cwd()))
     mode: str = "local"
     keep_runs: int = 1000
     max_bytes: int | None = None
+    show_after: float = 2.0
+    env: str = ""
+    image: str = ""
+    cpu: str = ""
+    memory: str = ""
+    gpu: str = ""
+    cache: str = ""
+    retries: str = ""
+    timeout: str = ""
+    isolation: str = ""
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:
             raise DefinitionError(f"mode {self.mode!r} is none of {', '.join(MODES)}")
-        for name in ("keep_runs", "max_bytes"):
+        for name in ("keep_runs", "max_bytes", "show_after"):
             value = getattr(self, name)
             if value is not None and value < 0:
                 raise DefinitionError(f"{name} {value!r} is negative; 0 or more is accepted")
@@ -112,7 +136,8 @@ def _from_project(start: Path) -> dict[str, Any]:
 
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
-    table = {k[len(_PREFIX) :].lower(): v for k, v in environment.items() if k.startswith(_PREFIX) and v}
+    named = {k: v for k, v in environment.items() if k.startswith(_PREFIX) and v and k not in _MARKS}
+    table = {k.removeprefix(_PREFIX).lower(): v for k, v in named.items()}
     found = _parsed(table, "the environment variables FLYTE_JUPYTER_*")
     if "home" in found:
         found["home"] = found["home"].absolute()
@@ -128,14 +153,31 @@ def _parsed(table: Mapping[str, Any], where: str) -> dict[str, Any]:
 
 
 def _value(name: str, value: Any, where: str) -> Any:
-    if name in {"home", "mode"}:
-        if not isinstance(value, str) or not value:
-            raise DefinitionError(f"{where}: {name} is {value!r}; text is accepted")
-        return Path(value).expanduser() if name == "home" else value
-    number = _number(value)
-    if number is None:
-        raise DefinitionError(f"{where}: {name} is {value!r}; a whole number, like 500 or '20G', is accepted")
-    return number
+    read, accepted = _READERS.get(name, _READERS[""])
+    found = read(value)
+    if found is None:
+        raise DefinitionError(f"{where}: {name} is {value!r}; {accepted} is accepted")
+    return found
+
+
+def _path(value: Any) -> Path | None:
+    return Path(value).expanduser() if isinstance(value, str) and value else None
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _option(value: Any) -> str | None:
+    """Write a value as it stands on the line of ``%%flyte_task``."""
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else _text(value)
+
+
+def _seconds(value: Any) -> float | None:
+    try:
+        return None if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        return None
 
 
 def _number(value: Any) -> int | None:
@@ -147,3 +189,14 @@ def _number(value: Any) -> int | None:
     unit = text[-1:] if text[-1:] in _UNITS else ""
     digits = text.removesuffix(unit).strip()
     return int(digits) * _UNITS[unit] if digits.isascii() and digits.isdigit() else None
+
+
+_READERS: Mapping[str, tuple[Callable[[Any], Any], str]] = {
+    "home": (_path, "text"),
+    "mode": (_text, "text"),
+    "keep_runs": (_number, "a whole number, like 500 or '20G',"),
+    "max_bytes": (_number, "a whole number, like 500 or '20G',"),
+    "show_after": (_seconds, "a number of seconds"),
+    "": (_option, "text or a number"),
+}
+"""How each setting is read, and what it accepts; the last row is for those that are options of a line."""

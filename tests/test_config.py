@@ -61,9 +61,28 @@ def test_the_environment_wins_over_the_project(tmp_path):
     assert (found.mode, found.keep_runs, found.max_bytes) == ("hybrid", 7, 20 * 10**9)
 
 
+def test_the_options_of_a_task_have_defaults(tmp_path):
+    project(
+        tmp_path, "[tool.flyte_jupyter]\nenv = 'ml'\ncpu = 2\nretries = 3\nshow_after = 0.5\ncache = 'auto'\n"
+    )
+
+    found = load(tmp_path, FLYTE_JUPYTER_MEMORY="4Gi", FLYTE_JUPYTER_SHOW_AFTER="3")
+
+    assert (found.env, found.cpu, found.memory, found.retries) == ("ml", "2", "4Gi", "3")
+    assert (found.cache, found.show_after, found.timeout) == ("auto", 3.0, "")
+
+
+def test_the_mark_of_a_worker_process_sets_nothing(tmp_path):
+    assert load(tmp_path, FLYTE_JUPYTER_WORKER="token") == load(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("[tool.flyte_jupyter]\nshow_after = 'soon'\n", "show_after is 'soon'; a number of seconds"),
+        ("[tool.flyte_jupyter]\nshow_after = -1\n", "show_after -1.0 is negative"),
+        ("[tool.flyte_jupyter]\ncpu = [1, 2]\n", r"cpu is \[1, 2\]; text or a number is accepted"),
+        ("[tool.flyte_jupyter]\nretries = true\n", "retries is True; text or a number is accepted"),
         (
             "[tool.flyte_jupyter]\nkeep = 5\n",
             "unknown setting 'keep'; accepted are home, mode, keep_runs",

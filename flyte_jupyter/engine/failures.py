@@ -11,8 +11,8 @@ from types import TracebackType
 
 from flyte_jupyter import redaction
 from flyte_jupyter.errors import BaseRuntimeError, TaskTimeoutError
+from flyte_jupyter.loading import load
 from flyte_jupyter.runs.events import Failure
-from flyte_jupyter.tasks.slicing.texts import is_cell, where
 
 _PACKAGE = str(Path(__file__).parents[1]) + "/"
 _MACHINERY = (
@@ -87,7 +87,7 @@ def _text(error: BaseException) -> str:
 def _named(place: re.Match[str]) -> str:
     """Name a notebook's cell as people know it: the file that stands for it is gone with its kernel."""
     indent, file, line = place.groups()
-    known = where(file, int(line)) if is_cell(file) else ""
+    known: str = load("flyte_jupyter.tasks.slicing.texts:where")(file, int(line))
     return f"{indent}{known}" if known.startswith("Cell ") else place.group()
 
 

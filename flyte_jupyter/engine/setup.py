@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flyte_jupyter.backends.base import Backend
+from flyte_jupyter.config import Settings
 from flyte_jupyter.engine.options import RunOptions
 from flyte_jupyter.errors import InitializationError
 from flyte_jupyter.runs.store import RunStore
@@ -28,6 +29,7 @@ class _Open:
     def __init__(self) -> None:
         self._store: RunStore | None = None
         self._looked = 0.0
+        self._mode = ""
 
     def get(self, folder: Path | None) -> RunStore:
         """Give the store; looks from time to time whether it is still there."""
@@ -36,6 +38,11 @@ class _Open:
             self._store = RunStore.open(folder)
         self._looked = now
         return self._store
+
+    def mode(self) -> str:
+        """Give the mode that the project or the environment sets."""
+        self._mode = self._mode or Settings.load().mode
+        return self._mode
 
     def close(self) -> None:
         """Let go of it."""
@@ -51,7 +58,7 @@ class Setup:
     Args:
         there: the place to run that the modes hybrid and remote mean.
         folder: the store's folder; found by the settings if None.
-        mode: the mode of runs that do not say one.
+        chosen: the mode of runs that do not say one; that of the settings if empty.
         observers: are told of each run that begins.
         source: tells where a run is started from: the notebook and the cell.
         interactive: whether this process is a notebook's kernel.
@@ -59,11 +66,16 @@ class Setup:
 
     there: Backend | None = None
     folder: Path | None = None
-    mode: str = "local"
+    chosen: str = ""
     observers: tuple[Observer, ...] = ()
     source: Callable[[], Mapping[str, str]] = dict
     interactive: bool = False
     _open: _Open = field(default_factory=_Open, repr=False)
+
+    @property
+    def mode(self) -> str:
+        """The mode of runs that do not say one."""
+        return self.chosen or self._open.mode()
 
     def store(self) -> RunStore:
         """Give the store; opened by the first run, and again if somebody removed it."""
@@ -129,4 +141,4 @@ def init(*, backend: Backend | None = None, store: Path | str | None = None, mod
     if store is not None:
         process.change(folder=Path(store), _open=_Open())
     if mode is not None:
-        process.change(mode=RunOptions(mode=mode).mode)
+        process.change(chosen=RunOptions(mode=mode).mode)

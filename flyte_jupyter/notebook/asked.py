@@ -30,7 +30,7 @@ def inputs_of(text: str, names: Mapping[str, Any]) -> tuple[tuple[Any, ...], dic
 
 def run(task: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], line: Line, blocks: Blocks) -> Run:
     """Run a task as the line says: wait for its end, or only for its beginning."""
-    runner = with_runcontext(mode=line.get("mode"), name=random_name())
+    runner = with_runcontext(mode=line.get("mode"), isolation=line.get("isolation"), name=random_name())
     if line.get("background"):
         return _in_background(runner, task, args, kwargs, blocks)
     handle: Run = runner.run(task, *args, **kwargs)

@@ -7,6 +7,7 @@ from typing import Any
 
 from IPython.core.error import UsageError
 
+from flyte_jupyter.engine.options import ISOLATIONS
 from flyte_jupyter.engine.setup import process
 from flyte_jupyter.loading import load
 from flyte_jupyter.notebook import again, asked, borrowed, why
@@ -22,8 +23,9 @@ from flyte_jupyter.tasks.environment import TaskEnvironment, environments
 def run(given: Given, here: Here) -> Any:
     """Run a task with inputs from the notebook's names."""
     task = here.task(given.task)
-    said = {name: BY_NAME[name].value(getattr(given, name)) for name in ("mode",) if getattr(given, name)}
-    line = Line(None, {**said, "background": given.background, "wait": given.wait})
+    chosen = {name: getattr(given, name) for name in ("mode", "isolation")}
+    said = {name: BY_NAME[name].value(text) for name, text in chosen.items() if text}
+    line = Line(None, {**said, "background": given.background, "wait": given.wait}, here.defaults)
     args, kwargs = asked.inputs_of(", ".join(given.inputs), here.names)
     handle = asked.run(task, args, kwargs, line, here.blocks)
     if given.to:
@@ -96,6 +98,7 @@ def _for_run(to: argparse.ArgumentParser) -> None:
     to.add_argument("task", metavar="TASK", help="a task's name, or a variable that holds one")
     to.add_argument("inputs", metavar="NAME=VALUE", nargs="*", help="an input; a Python expression")
     to.add_argument("--mode", help="local, hybrid or remote")
+    to.add_argument("--isolation", help=", ".join(ISOLATIONS))
     to.add_argument("--as", dest="to", metavar="RUNVAR", help="the variable that gets the run")
     to.add_argument("--background", action="store_true", help="do not wait for it")
     to.add_argument("--wait", action="store_true", help="wait for it, in mode remote too")

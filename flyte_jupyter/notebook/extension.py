@@ -8,7 +8,9 @@ from typing import Any
 from IPython.core.error import UsageError
 from traitlets import TraitError
 
+from flyte_jupyter.config import Settings
 from flyte_jupyter.engine.setup import process
+from flyte_jupyter.errors import DefinitionError
 from flyte_jupyter.notebook import completion, reprs, tracebacks
 from flyte_jupyter.notebook.blocks import Blocks, Publish
 from flyte_jupyter.notebook.cells import Cells
@@ -49,13 +51,15 @@ def unload(shell: Any) -> None:
 
 
 def _magics(shell: Any, cells: Cells) -> FlyteMagics:
-    """Make the magics with the settings that the shell's configuration has for them.
+    """Make the magics with the settings that the shell's configuration and the project have for them.
 
     Raises:
-        UsageError: a setting is not accepted; it is dropped, so that loading again works.
+        UsageError: a setting is not accepted; one of the shell's is dropped, so that loading again works.
     """
     try:
-        return FlyteMagics(shell, cells)
+        return FlyteMagics(shell, cells, Settings.load())
+    except DefinitionError as error:
+        raise UsageError(str(error)) from None
     except TraitError as error:
         shell.config.pop(FlyteMagics.__name__, None)
         raise UsageError(f"{error} The setting is dropped; load the extension again") from None

@@ -1,7 +1,7 @@
 """What a command works on: the shell, its cells and runs, and the tasks that it knows."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
@@ -23,11 +23,13 @@ class Here:
         shell: the interactive shell.
         cells: follows its cells.
         blocks: the runs that it started and that go on.
+        defaults: the values of options that are set for it.
     """
 
     shell: Any
     cells: Cells
     blocks: Blocks
+    defaults: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def names(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from IPython.core.error import UsageError
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_var_expand
 from traitlets import Enum, Float, TraitError, Unicode, observe, validate
 
-from flyte_jupyter.config import MODES
+from flyte_jupyter.config import MODES, Settings
 from flyte_jupyter.engine.setup import process
 from flyte_jupyter.loading import load
 from flyte_jupyter.notebook import body, options
@@ -18,7 +18,7 @@ from flyte_jupyter.notebook.here import Here
 
 CELL = "flyte_task"
 _CALL = f"get_ipython().run_cell_magic('{CELL}'"
-_DEFAULTS = ("env", "image", "cpu", "memory", "gpu", "cache", "retries", "timeout")
+_DEFAULTS = ("env", "image", "cpu", "memory", "gpu", "cache", "retries", "timeout", "isolation")
 
 
 @magics_class
@@ -28,6 +28,10 @@ class FlyteMagics(Magics):
     Args:
         shell: the interactive shell.
         cells: follows its cells.
+        settings: what the project and the environment set; the shell's configuration goes before it.
+
+    Raises:
+        UsageError: the project sets an option to what it does not accept.
     """
 
     mode = Enum((*MODES, ""), "", help="Where runs go: local, hybrid or remote.").tag(config=True)
@@ -40,17 +44,22 @@ class FlyteMagics(Magics):
     cache = Unicode(help="auto, override or disable.").tag(config=True)
     retries = Unicode(help="Their further attempts after a failure.").tag(config=True)
     timeout = Unicode(help="How long one attempt may run, such as 10m.").tag(config=True)
+    isolation = Unicode(help="What surrounds their bodies on this machine.").tag(config=True)
 
     blocks: Blocks
 
-    def __init__(self, shell: Any, cells: Cells) -> None:
+    def __init__(self, shell: Any, cells: Cells, settings: Settings) -> None:
         super().__init__(shell)
         self._cells = cells
+        configured = shell.config.get(type(self).__name__, {})
+        for name in ("show_after", *_DEFAULTS):
+            if name not in configured:
+                self._set(name, getattr(settings, name))
 
     @property
     def here(self) -> Here:
         """What the sub-commands work on."""
-        return Here(shell=self.shell, cells=self._cells, blocks=self.blocks)
+        return Here(shell=self.shell, cells=self._cells, blocks=self.blocks, defaults=self.defaults())
 
     @cell_magic(CELL)  # type: ignore[arg-type] # it takes any function
     @no_var_expand
@@ -73,6 +82,13 @@ class FlyteMagics(Magics):
         given = {name: getattr(self, name) for name in _DEFAULTS}
         return {name: options.BY_NAME[name].value(text) for name, text in given.items() if text}
 
+    def _set(self, name: str, value: Any) -> None:
+        try:
+            setattr(self, name, value)
+        except TraitError as error:
+            where = "[tool.flyte_jupyter] of pyproject.toml or a variable FLYTE_JUPYTER_* sets it"
+            raise UsageError(f"{error} {where}".replace(". ", "; ")) from None
+
     @validate(*_DEFAULTS)
     def _check(self, proposal: Any) -> Any:
         text = proposal["value"]
@@ -85,8 +101,7 @@ class FlyteMagics(Magics):
 
     @observe("mode")
     def _change_mode(self, change: Any) -> None:
-        if change["new"]:
-            process.change(mode=change["new"])
+        process.change(chosen=change["new"])
 
 
 FlyteMagics.flyte_task.__doc__ = options.documentation()  # type: ignore[assignment] # it is a function

@@ -11,10 +11,8 @@ from typing import Any, NoReturn
 from IPython.core.error import UsageError
 
 from flyte_jupyter.config import MODES
+from flyte_jupyter.engine.options import ISOLATIONS
 from flyte_jupyter.notebook import readers
-
-ISOLATIONS = ("auto", "thread")
-"""What may surround a body; others come with the places that provide them."""
 
 _TASK = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 

@@ -185,3 +185,22 @@ def test_the_record_says_which_cell_and_notebook(fresh_kernel):
     source = fresh_kernel.run("{k: r.state.source[k] for k in ('notebook', 'cell')}").value
 
     assert source == "{'notebook': '/books/a.ipynb', 'cell': 'cell-7'}"
+
+
+@pytest.mark.parametrize("isolation", ["thread", "process"])
+def test_isolation_says_what_surrounds_the_body(kernel, isolation):
+    made = kernel.run(
+        f"%%flyte_task --run 2 --isolation {isolation} --as r\nimport os\ndef where_it_is(x: int) -> int:\n"
+        "    return os.getpid()"
+    )
+    here = kernel.run("r.outputs()[0] == os.getpid()")
+
+    assert made.status == "ok", made.traceback
+    assert here.value == str(isolation == "thread")
+
+
+def test_the_line_magic_says_it_too(kernel):
+    kernel.run("%%flyte_task\nimport os\ndef where_it_is(x: int) -> int:\n    return os.getpid()")
+    done = kernel.run("p = %flyte run where_it_is x=1 --isolation process\np == os.getpid()")
+
+    assert done.value == "False"

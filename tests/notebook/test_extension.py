@@ -1,5 +1,6 @@
 """Loading, reloading and unloading in a real kernel."""
 
+import pytest
 from kernel import Kernel
 
 TRACES = """
@@ -80,6 +81,57 @@ def test_settings_are_defaults_of_the_line(fresh_kernel):
 
     assert "ml.f" in shown
     assert "CPU 3" in shown
+
+
+def in_project(tmp_path, text, **environment):
+    (tmp_path / "pyproject.toml").write_text(text)
+    return Kernel(tmp_path, **environment)
+
+
+def test_a_project_sets_defaults_of_the_line_and_the_mode_of_runs(tmp_path):
+    kernel = in_project(
+        tmp_path,
+        "[tool.flyte_jupyter]\ncpu = 3\nenv = 'ml'\nmode = 'hybrid'\nshow_after = 0.5\nretries = 1\n",
+        FLYTE_JUPYTER_RETRIES="2",
+    ).load()
+    try:
+        shown = kernel.run("%%flyte_task\ndef f() -> int:\n    return 1").displays[0]["text/plain"]
+        ran = kernel.run("flyte.run(f)")
+        after = kernel.run("get_ipython().run_line_magic('config', 'FlyteMagics.show_after')")
+        facts = kernel.run("%flyte env").displays[0]["text/plain"]
+        kernel.run("%config FlyteMagics.mode = 'local'")
+        here = kernel.run("flyte.run(f).state.mode")
+    finally:
+        kernel.close()
+
+    assert "ml.f" in shown
+    assert "CPU 3" in shown
+    assert "retries 2" in shown
+    assert ran.error.startswith("InitializationError: no place is connected for mode='remote' or 'hybrid'")
+    assert after.value == "0.5"
+    assert "hybrid" in facts
+    assert here.value == "'local'"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[tool.flyte_jupyter]\nretreis = 3\n", ("'retreis'", "accepted are home, mode", "retries")),
+        ("[tool.flyte_jupyter]\ncache = 'on'\n", ("'on'", "auto, override, disable", "pyproject.toml")),
+        ("[tool.flyte_jupyter]\nisolation = 'jar'\n", ("'jar'", "auto, thread, process", "pyproject.toml")),
+    ],
+)
+def test_a_wrong_setting_of_a_project_is_one_line(tmp_path, text, words):
+    kernel = in_project(tmp_path, text)
+    try:
+        done = kernel.run("%load_ext flyte_jupyter")
+    finally:
+        kernel.close()
+
+    assert done.status == "error"
+    assert "Traceback" not in done.stderr + done.traceback
+    assert all(word in done.stderr for word in words), done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
 
 
 def test_a_kernel_without_the_extension_is_left_alone(tmp_path):
