@@ -259,8 +259,9 @@ class AsyncFunctionTaskTemplate(TaskTemplate[P, R]):
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         """Pickle a task of a module by its name, like its function; others with what they are made of."""
-        if self.__module__ != "__main__" and _named(self.__module__, self.__qualname__) is self:
-            return vars(self)["__qualname__"]
+        name = vars(self)["__qualname__"]
+        if self.__module__ != "__main__" and _named(self.__module__, name) is self:
+            return name
         return super().__reduce_ex__(protocol)
 
     def __getstate__(self) -> dict[str, Any]:
