@@ -79,7 +79,7 @@ class Calls:
         if kind.secrets:
             recall(kind.secrets)  # before anything of the call is put on record
         inputs = kind.interface.to_literals(args, kwargs)
-        packed = inputs_packed(kind, inputs, live.store)
+        packed = inputs_packed(kind, inputs, live)
         name = ROOT if self._parent is None else self._name(kind.name, packed)
         cached = kind.cache.is_enabled and not live.scope.disable_cache
         return ActionSpec(

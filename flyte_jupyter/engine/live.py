@@ -58,6 +58,7 @@ class LiveRun:
         self.scope = replace(scope, publish=self.publish)
         self.store = store
         self.emit: Emit = store.append
+        self.input_limit = INPUT_LIMIT
         self.stopped = threading.Event()
         self._route = route
         self._earlier = earlier
@@ -220,9 +221,9 @@ class LiveRun:
         return record(spec.task, "outputs", outputs, self.store.blobs, limit)
 
 
-def inputs_packed(task: TaskSpec, inputs: Literals, store: RunStore) -> bytes:
+def inputs_packed(task: TaskSpec, inputs: Literals, live: LiveRun) -> bytes:
     """Pack the inputs of a call for the record."""
-    return record(task, "inputs", inputs, store.blobs, INPUT_LIMIT)
+    return record(task, "inputs", inputs, live.store.blobs, live.input_limit)
 
 
 def _cancel(task: _Task) -> None:

@@ -75,7 +75,8 @@ class Started:
         self.handle = Run(store, name, self)
 
     def plan(self, task: AnyTask, args: Args, kwargs: Mapping[str, Any]) -> Plan:
-        """Check everything and describe what would run."""
+        """Check everything and describe what would run; nothing is written."""
+        self._live.input_limit = 0
         spec = self._checked(task, args, kwargs)
         return Plan.of(spec, self._mode, self._route(spec).name)
 

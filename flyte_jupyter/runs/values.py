@@ -5,7 +5,8 @@ from types import MappingProxyType
 from typing import Any
 
 from flyte_jupyter.blobs.store import BlobStore
-from flyte_jupyter.errors import ResultNotKeptError
+from flyte_jupyter.errors import ResultNotKeptError, TypeTransformerFailedError
+from flyte_jupyter.runs.untyped import untyped
 from flyte_jupyter.types.engine import TypeEngine
 from flyte_jupyter.types.holding import holding
 from flyte_jupyter.types.literal import Binary, Literal, Map, Value, Variant
@@ -16,6 +17,9 @@ KEPT = "not kept"
 
 REFERENCE = "went by reference and was not kept: {}. Cache the task to keep it"
 SENSITIVE = "holds a secret, and secrets are never written"
+
+UNKNOWN: Any = object()
+"""Stands for the type of a value whose task is not defined here."""
 
 AT_FAILURE: Mapping[str, str] = MappingProxyType({"kept": "when it failed"})
 """Marks an input that was written only when its action failed: the action may have changed it by then."""
@@ -63,15 +67,24 @@ def read(
         raise ResultNotKeptError(f"the {what} were not kept")
     literals = {name: literal for name, literal in unpack(packed).items() if name not in without}
     with holding(blobs):
-        return {name: _value(name, lit, types.get(name, Any), what) for name, lit in literals.items()}
+        return {name: _value(name, lit, types.get(name, UNKNOWN), what) for name, lit in literals.items()}
 
 
 def _value(name: str, literal: Literal, t: Any, what: str) -> Any:
     if isinstance(literal.value, Binary) and literal.value.tag == KEPT:
         raise ResultNotKeptError(f"{name!r} of the {what} {literal.value.value.decode('utf-8', 'replace')}")
     try:
-        return TypeEngine.to_python_value(literal, t)
+        return _python_value(literal, t)
     except KeyError as error:
         raise ResultNotKeptError(
             f"{name!r} of the {what}: its data is gone from the store ({error})"
         ) from None
+
+
+def _python_value(literal: Literal, t: Any) -> Any:
+    if t is not UNKNOWN:
+        try:
+            return TypeEngine.to_python_value(literal, t)
+        except TypeTransformerFailedError:
+            pass  # the task was defined with another type then
+    return untyped(literal)
