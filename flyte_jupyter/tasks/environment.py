@@ -80,7 +80,7 @@ class Environment:
         put("description", shortened(self.description) if self.description else None)
         dependencies = self.depends_on
         put("depends_on", ())
-        if isinstance(dependencies, Environment) or not isinstance(dependencies, Sequence):
+        if isinstance(dependencies, Environment | str) or not isinstance(dependencies, Sequence):
             raise TypeError(f"depends_on={dependencies!r}: give a list of environments")
         self.add_dependency(*dependencies)
         _registry[self.name] = self
