@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ from typing import TypeAlias
 from flyte_jupyter import __version__
 from flyte_jupyter.errors import Error
 from flyte_jupyter.loading import load
-from flyte_jupyter.runs.state import Phase
+from flyte_jupyter.terminal import options
 from flyte_jupyter.terminal.found import LAST
 from flyte_jupyter.terminal.screen import Screen, UsageError
 
@@ -22,8 +21,6 @@ FAILED, USAGE, INTERRUPTED = 1, 2, 130
 Arguments: TypeAlias = Callable[[argparse.ArgumentParser], object]
 
 _NAMED = "its name, the beginning of it, or 'last'"
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
-_BYTES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,34 +115,6 @@ def _refuse(screen: Screen, message: str, status: int) -> int:
     return status
 
 
-def _length(text: str) -> float:
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhdw])", text.strip().lower())
-    if found is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no length of time, such as 30m, 12h or 7d")
-    return float(found[1]) * _SECONDS[found[2]]
-
-
-def _size(text: str) -> int:
-    found = re.fullmatch(r"(\d+)\s*([kmgt]?)b?", text.strip().lower())
-    if found is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no size, such as 500M or 20G")
-    return int(found[1]) * _BYTES[found[2]]
-
-
-def _count(text: str) -> int:
-    if not text.isascii() or not text.isdigit():
-        raise argparse.ArgumentTypeError(f"{text!r} is no count; a whole number from 0 is accepted")
-    return int(text)
-
-
-def _phase(text: str) -> str:
-    name = text.strip().upper().replace("-", "_").replace(" ", "_")
-    if name not in Phase.__members__:
-        accepted = ", ".join(phase.lower() for phase in Phase)
-        raise argparse.ArgumentTypeError(f"{text!r} is no phase; accepted are {accepted}")
-    return name
-
-
 def _run(to: argparse.ArgumentParser) -> None:
     to.add_argument("run", metavar="RUN", nargs="?", default=LAST, help=_NAMED)
 
@@ -167,10 +136,12 @@ def _for_run(to: argparse.ArgumentParser) -> None:
 
 
 def _for_runs(to: argparse.ArgumentParser) -> None:
-    to.add_argument("--phase", type=_phase, help="only those in this phase, such as failed")
+    to.add_argument("--phase", type=options.phase, help="only those in this phase, such as failed")
     to.add_argument("--task", help="only those of this task")
     to.add_argument("--text", help="only those with this in their name, task, notebook or labels")
-    to.add_argument("--limit", type=_count, default=20, metavar="N", help="at most so many; 20 if not given")
+    to.add_argument(
+        "--limit", type=options.count, default=20, metavar="N", help="at most so many; 20 if not given"
+    )
 
 
 def _for_show(to: argparse.ArgumentParser) -> None:
@@ -180,8 +151,8 @@ def _for_show(to: argparse.ArgumentParser) -> None:
 
 def _for_logs(to: argparse.ArgumentParser) -> None:
     _action(to)
-    to.add_argument("--attempt", type=_count, metavar="N", help="only of this attempt, from 1")
-    to.add_argument("--tail", type=_count, metavar="N", help="only the last so many lines")
+    to.add_argument("--attempt", type=options.count, metavar="N", help="only of this attempt, from 1")
+    to.add_argument("--tail", type=options.count, metavar="N", help="only the last so many lines")
     to.add_argument("-f", "--follow", action="store_true", help="go on until the run has ended")
     to.add_argument("-t", "--timestamps", action="store_true", help="the time before each line")
 
@@ -197,7 +168,9 @@ def _for_abort(to: argparse.ArgumentParser) -> None:
 
 def _for_entries(to: argparse.ArgumentParser) -> None:
     to.add_argument("--task", help="only those of this task")
-    to.add_argument("--limit", type=_count, default=50, metavar="N", help="at most so many; 50 if not given")
+    to.add_argument(
+        "--limit", type=options.count, default=50, metavar="N", help="at most so many; 50 if not given"
+    )
 
 
 def _for_explain(to: argparse.ArgumentParser) -> None:
@@ -206,14 +179,18 @@ def _for_explain(to: argparse.ArgumentParser) -> None:
 
 def _for_clear(to: argparse.ArgumentParser) -> None:
     to.add_argument("--task", help="only those of this task")
-    to.add_argument("--older-than", type=_length, metavar="TIME", help="only those made before, such as 7d")
+    to.add_argument(
+        "--older-than", type=options.length, metavar="TIME", help="only those made before, such as 7d"
+    )
     to.add_argument("--key", help="only the one whose key begins like this")
     to.add_argument("--all", action="store_true", help="all of them")
 
 
 def _for_why(to: argparse.ArgumentParser) -> None:
     to.add_argument("task", metavar="TASK", help="its short or qualified name")
-    to.add_argument("--limit", type=_count, default=10, metavar="N", help="at most so many; 10 if not given")
+    to.add_argument(
+        "--limit", type=options.count, default=10, metavar="N", help="at most so many; 10 if not given"
+    )
 
 
 def _for_secret(to: argparse.ArgumentParser) -> None:
@@ -222,8 +199,22 @@ def _for_secret(to: argparse.ArgumentParser) -> None:
 
 
 def _for_gc(to: argparse.ArgumentParser) -> None:
-    to.add_argument("--keep-runs", type=_count, metavar="N", help="keep the newest so many runs")
-    to.add_argument("--max-bytes", type=_size, metavar="SIZE", help="make the store no larger, such as 20G")
+    to.add_argument("--keep-runs", type=options.count, metavar="N", help="keep the newest so many runs")
+    to.add_argument(
+        "--max-bytes", type=options.size, metavar="SIZE", help="make the store no larger, such as 20G"
+    )
+
+
+def _for_export(to: argparse.ArgumentParser) -> None:
+    to.add_argument("notebook", metavar="NOTEBOOK.ipynb")
+    to.add_argument(
+        "-o", "--output", metavar="FILE.py", help="the file to write; '-' for the standard output"
+    )
+    to.add_argument("--force", action="store_true", help="write over a file that was changed by hand")
+
+
+def _for_lint(to: argparse.ArgumentParser) -> None:
+    to.add_argument("notebook", metavar="NOTEBOOK.ipynb")
 
 
 def _for_demo(to: argparse.ArgumentParser) -> None:
@@ -286,6 +277,14 @@ COMMANDS = (
     Command(
         name="secrets rm", does="forget a secret", act="secrets:rm", arguments=_for_secret,
         example="secrets rm api-key --group weather",
+    ),
+    Command(
+        name="export", does="write a notebook as a module that runs by itself", act="modules:export",
+        arguments=_for_export, example="export analysis.ipynb -o analysis.py",
+    ),
+    Command(
+        name="lint", does="check a notebook: order, names, paths, tasks", act="modules:lint",
+        arguments=_for_lint, example="lint analysis.ipynb",
     ),
     Command(
         name="gc", does="remove old runs and what nothing refers to", act="sweeping:gc",

@@ -39,6 +39,11 @@ class _Open:
         self._looked = now
         return self._store
 
+    @property
+    def is_open(self) -> bool:
+        """Whether there is one."""
+        return self._store is not None
+
     def mode(self) -> str:
         """Give the mode that the project or the environment sets."""
         self._mode = self._mode or Settings.load().mode
@@ -80,6 +85,11 @@ class Setup:
     def store(self) -> RunStore:
         """Give the store; opened by the first run, and again if somebody removed it."""
         return self._open.get(self.folder)
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether it is known which store is meant: one was named, or one is open."""
+        return self.folder is not None or self._open.is_open
 
     def close(self) -> None:
         """Let go of the store, if it is open."""

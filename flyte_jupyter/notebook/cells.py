@@ -49,6 +49,7 @@ class Cells:
         self._shell = shell
         self.current = Cell()
         self._by_code: dict[str, Cell] = {}
+        self._ids: dict[int, str] = {}
 
     def begin(self, info: Any) -> None:
         """Take note of a cell that is about to run; the callback of ``pre_run_cell``."""
@@ -60,10 +61,18 @@ class Cells:
             message=self.message(),
         )
         self._by_code[self._code_name(info)] = cell
+        if info.store_history:
+            self._ids[cell.number] = cell.id
 
     def of_code(self, filename: str) -> Cell | None:
         """Find the cell that the code with this file name was compiled from."""
         return self._by_code.get(filename)
+
+    def executed(self) -> list[tuple[str, str]]:
+        """Give the id and the text of each execution in order, but for the one that is going on."""
+        texts = list(enumerate(self._shell.history_manager.input_hist_raw))[1:]
+        now = self.current.number
+        return [(self._ids.get(number, ""), text) for number, text in texts if text and number != now]
 
     def message(self) -> str:
         """Give the request that this thread works for: background threads keep their own cell's."""

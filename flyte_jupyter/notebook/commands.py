@@ -10,7 +10,7 @@ from IPython.core.error import UsageError
 from flyte_jupyter.engine.options import ISOLATIONS
 from flyte_jupyter.engine.setup import process
 from flyte_jupyter.loading import load
-from flyte_jupyter.notebook import again, asked, borrowed, why
+from flyte_jupyter.notebook import again, asked, borrowed, content, why
 from flyte_jupyter.notebook.command import NAMED, Command, Given, for_a_run, run_of
 from flyte_jupyter.notebook.here import Here
 from flyte_jupyter.notebook.options import BY_NAME, Line
@@ -131,6 +131,7 @@ COMMANDS = (
         arguments=_for_why,
     ),
     *again.COMMANDS,
+    *content.COMMANDS,
     Command(name="env", does="show what the kernel is connected to", example="env", act=env),
 )
 """In the order in which ``%flyte --help`` lists them."""

@@ -3,6 +3,7 @@
 from difflib import get_close_matches
 
 from flyte_jupyter.config import Settings
+from flyte_jupyter.engine.setup import process
 from flyte_jupyter.errors import ActionNotFoundError, RunNotFoundError
 from flyte_jupyter.runs.run import Action, Run, is_known
 from flyte_jupyter.runs.store import RunStore
@@ -15,11 +16,15 @@ _CLOSE = 0.5
 
 
 def store() -> RunStore:
-    """Open the store of this folder; a store is not made by looking for it.
+    """Open the store that this process is connected to, else that of this folder.
+
+    A store is not made by looking for it.
 
     Raises:
         RunNotFoundError: nothing has run here yet.
     """
+    if process.setup.is_connected:
+        return process.setup.store()
     home = Settings.load().home
     if not (home / "runs.db").exists():
         raise RunNotFoundError(

@@ -2,6 +2,7 @@
 
 import shlex
 
+import nbformat
 import pytest
 
 from flyte_jupyter import __version__
@@ -77,3 +78,38 @@ def test_a_name_that_would_move_a_terminal_does_not(cli):
 
     assert "\x1b" not in result.err
     assert result.err.count("\n") == 1
+
+
+TASK = """import flyte_jupyter as flyte
+
+env = flyte.TaskEnvironment("t")
+
+@env.task
+def f(x: int) -> int:
+    return x
+"""
+
+
+def book(file, *cells):
+    made = [nbformat.v4.new_code_cell(text, execution_count=n) for n, text in enumerate(cells, 1)]
+    nbformat.write(nbformat.v4.new_notebook(cells=made), file)
+    return str(file)
+
+
+def test_export_writes_a_module_beside_the_notebook(cli, tmp_path):
+    name = book(tmp_path / "a.ipynb", TASK, "print(flyte.run(f, 3).outputs()[0])")
+    result = cli("export", name)
+    printed = cli("export", name, "-o", "-")
+
+    assert result.status == 0
+    assert "with f" in result.err
+    assert printed.out.strip() == (tmp_path / "a.py").read_text().strip()
+    compile(printed.out, "a.py", "exec")
+
+
+def test_lint_ends_with_one_where_it_finds_something(cli, tmp_path):
+    found = cli("lint", book(tmp_path / "bad.ipynb", "from math import *"))
+
+    assert cli("lint", book(tmp_path / "fine.ipynb", TASK)).status == 0
+    assert found.status == 1
+    assert "FJ005" in found.out

@@ -105,14 +105,14 @@ class Kernel:
         assert done.status == "ok", done.traceback or done.stderr
         return self
 
-    def start(self, code: str, cell: str = "", **meta: Any) -> Outputs:
+    def start(self, code: str, cell: str = "", stdin: bool = False, **meta: Any) -> Outputs:
         """Send a cell without waiting for it."""
         content = {
             "code": code,
             "silent": False,
             "store_history": True,
             "user_expressions": {},
-            "allow_stdin": False,
+            "allow_stdin": stdin,
             "stop_on_error": True,
         }
         session = self._client.session
@@ -122,6 +122,13 @@ class Kernel:
         outputs.reply = {"msg_id": message["header"]["msg_id"]}
         self._client.shell_channel.send(message)
         return outputs
+
+    def asked(self, code: str, answer: str, timeout: float = 30) -> tuple[Outputs, dict[str, Any]]:
+        """Run a cell that asks for one thing; also give the question as the front end gets it."""
+        outputs = self.start(code, stdin=True)
+        question = self._client.get_stdin_msg(timeout=timeout)["content"]
+        self._client.input(answer)
+        return self.finish(outputs, timeout), question
 
     def run(self, code: str, cell: str = "", timeout: float = 60, **meta: Any) -> Outputs:
         """Run a cell to its end."""

@@ -20,7 +20,7 @@ BLOCK = 400
 _CELL = "padding:2px 16px 2px 0;text-align:left;vertical-align:top"
 
 
-def object_html(title: str, facts: Facts, *, kind: str = "", code: str = "") -> Html:
+def object_html(title: str, facts: Facts, *, kind: str = "", code: str = "", folded: str = "Source") -> Html:
     """Show an object as a titled list of facts; facts that are None or empty are left out.
 
     Args:
@@ -28,10 +28,11 @@ def object_html(title: str, facts: Facts, *, kind: str = "", code: str = "") -> 
         facts: what there is to know about it.
         kind: what it is, shown before its name: ``"Task"``.
         code: source or other preformatted text, folded below.
+        folded: what that text is.
     """
     head = join([tag("span", kind, style="opacity:.75") if kind else None, tag("strong", line(title))], " ")
-    folded = fold("Source", block(code)) if code else None
-    return tag("div", tag("div", head, style="padding:0 0 4px"), _facts(facts), folded, style=FRAME)
+    below = fold(folded, block(code)) if code else None
+    return tag("div", tag("div", head, style="padding:0 0 4px"), _facts(facts), below, style=FRAME)
 
 
 def object_text(title: str, facts: Facts, *, kind: str = "") -> str:
