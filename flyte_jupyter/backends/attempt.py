@@ -23,6 +23,8 @@ from flyte_jupyter.types.holding import holding, trusting
 from flyte_jupyter.types.literal import Literals
 from flyte_jupyter.types.packed import unpack
 
+_HEARING = {"log": "_log", "report": "_publish", "trace": "_begin_trace", "traced": "_end_trace"}
+
 
 class WorkerLostError(Exception):
     """The worker is gone; it is not known yet why."""
@@ -60,15 +62,9 @@ class Attempt:
         self._ended: asyncio.Future[Received] = asyncio.get_running_loop().create_future()
         self._voices: dict[tuple[str, int], TaskContext] = {}
         self._context = contextvars.copy_context()
-        mine = self._voice(spec.id.name, spec.attempt)
-        answers = Answers(process, shipment, store, spec.context.submit, mine, pause, resume)
-        self._answers = answers
-        self._hearing: Mapping[str, Callable[..., None]] = {
-            "log": self._log,
-            "report": self._publish,
-            "trace": answers.begin_trace,
-            "traced": answers.end_trace,
-        }
+        self._pause = pause
+        self._resume = resume
+        self._made: Answers | None = None
 
     async def run(self, variables: Mapping[str, str]) -> Literals:
         """Send the order and wait for the end.
@@ -83,7 +79,8 @@ class Attempt:
         finally:
             for voice in self._voices.values():
                 capture.finish(voice)
-            await self._answers.finish()
+            if self._made is not None:
+                await self._made.finish()
         _, _, *content, cpu, peak = received.frame
         self.used = Usage(cpu, peak)
         if received.frame[0] == "failed":
@@ -99,7 +96,7 @@ class Attempt:
         elif kind == "call":
             self._answers.call(received)
         elif whose in (self.number, self._spec.run.name):
-            self._hearing[kind](*content)
+            getattr(self, _HEARING[kind])(*content)
 
     def heard_raw(self, stream: str, text: str) -> None:
         """Take what was written to a descriptor."""
@@ -111,6 +108,29 @@ class Attempt:
             self._ended.set_exception(WorkerLostError())
 
     # Inside
+
+    @property
+    def _answers(self) -> Answers:
+        """What answers the body; most bodies ask nothing."""
+        if self._made is None:
+            spec = self._spec
+            mine = self._voice(spec.id.name, spec.attempt)
+            self._made = Answers(
+                self._process,
+                self._shipment,
+                self._store,
+                spec.context.submit,
+                mine,
+                self._pause,
+                self._resume,
+            )
+        return self._made
+
+    def _begin_trace(self, *content: Any) -> None:
+        self._answers.begin_trace(*content)
+
+    def _end_trace(self, *content: Any) -> None:
+        self._answers.end_trace(*content)
 
     def _order(self, variables: Mapping[str, str]) -> None:
         spec, group, parts = self._spec, self._spec.context.group, Parts(self._store)

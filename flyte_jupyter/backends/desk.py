@@ -89,9 +89,9 @@ class Desk:
         self._wait(self._main.event, lambda: bool(self._orders))
         return self._orders.popleft()
 
-    def next_order(self) -> Received | None:
-        """Give the next order that has come already."""
-        return self._orders.popleft() if self._orders else None
+    def next_order(self, fits: Callable[[Received], bool]) -> Received | None:
+        """Give the next order, if it has come already and fits."""
+        return self._orders.popleft() if self._orders and fits(self._orders[0]) else None
 
     def watch(self, loop: asyncio.AbstractEventLoop) -> None:
         """Let a loop read while something on it waits."""

@@ -5,6 +5,7 @@ forked worker starts in milliseconds and shares their memory. It buries what its
 ends, with all of them, as soon as the kernel is gone, however that came about.
 """
 
+import gc
 import os
 import selectors
 import signal
@@ -77,6 +78,7 @@ class _Server:
         for name in missing:
             with suppress(Exception):  # what cannot be loaded here is the worker's business
                 load(name)
+            gc.freeze()  # what is loaded stays; looking at it again would copy its pages into each worker
         pid = os.fork()
         if pid == 0:
             self._become_worker(token, files)

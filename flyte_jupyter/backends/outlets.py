@@ -92,8 +92,9 @@ class Outlet(io.TextIOBase):
 
     def flush(self) -> None:
         """Send what is held."""
-        with self._lock:
-            self._emit()
+        if self._held:
+            with self._lock:
+                self._emit()
 
     def _emit(self) -> None:
         text = "".join(self._held)

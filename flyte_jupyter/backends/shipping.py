@@ -99,16 +99,16 @@ def _shipment(task: TaskSpec, piece: Slice) -> Shipment:
     try:
         text, missing = piece.text(), piece.unshippable()
         tree = ast.parse(text)
-        if not missing and not any(of_name(module) is Origin.LOCAL for module in _imported(tree)):
+        if not missing and _is_whole(tree, func):
             return _by_source(task, text, tree)
     except CodeBundleError as error:
         missing = {func.__name__: str(error)}
     ships = _Tasks(func.__globals__)
     made = _by_value(task, _pickled(task, ships), ships, func.__globals__)
     if missing:
-        values = ", ".join(f"{name} ({what})" for name, what in missing.items())
+        values = "; ".join(f"{name}: {what}" for name, what in missing.items())
         warnings.warn(
-            f"{task.name} goes to its worker as a pickle: it needs {values}, which cannot be written as code",
+            f"{task.name} goes to its worker as a pickle, as not all of it can be written as code: {values}",
             stacklevel=2,
         )
     return made
@@ -161,6 +161,45 @@ def _about(task: TaskSpec, home: str) -> dict[str, Any]:
         "is_async": task.is_async,
         "report": task.report,
     }
+
+
+def _is_whole(tree: ast.Module, func: Any) -> bool:
+    """Whether the source alone gives the function: no module of the user that may change, no other types."""
+    if any(of_name(module) is Origin.LOCAL for module in _imported(tree)):
+        return False
+    scope = func.__globals__
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            value = scope.get(node.name)
+            task = value.func if isinstance(value, AsyncFunctionTaskTemplate) else None
+            mine = func if node.name == func.__name__ else task
+            if isinstance(mine, FunctionType) and not _annotated_alike(node, mine):
+                return False
+    return True
+
+
+def _annotated_alike(node: ast.FunctionDef | ast.AsyncFunctionDef, func: FunctionType) -> bool:
+    """Whether a function's annotations are what its source says where it is written anew."""
+    args = node.args
+    written = {
+        arg.arg: arg.annotation
+        for arg in (*args.posonlyargs, *args.args, args.vararg, *args.kwonlyargs, args.kwarg)
+        if arg is not None and arg.annotation is not None
+    }
+    if node.returns is not None:
+        written["return"] = node.returns
+    if written.keys() != func.__annotations__.keys():
+        return False
+    for name, expression in written.items():
+        actual = func.__annotations__[name]
+        try:
+            code = compile(ast.Expression(expression), "<annotation>", "eval")
+            found = eval(code, func.__globals__)  # noqa: S307 - the user's own annotation, as it was evaluated before
+        except Exception:  # noqa: BLE001 - it names what only its surroundings have
+            return False
+        if found != actual and actual != ast.unparse(expression):
+            return False
+    return True
 
 
 def _imported(tree: ast.Module) -> Iterator[str]:

@@ -25,20 +25,22 @@ class Usage:
 
 
 class Meter:
-    """Measures one attempt in this process, from its making on."""
+    """Measures attempts in this process, one after the other."""
 
     __slots__ = ("_cpu", "_peak")
 
     def __init__(self) -> None:
         self._cpu, self._peak = _used()
 
-    def read(self) -> Usage:
-        """Tell what was used since the beginning; the next meter starts with a fresh peak."""
+    def read(self) -> tuple[float, int]:
+        """Tell the CPU time and the peak since the last reading."""
         cpu, peak = _used()
+        seconds, self._cpu = cpu - self._cpu, cpu
         if peak - self._peak > _GROWN:
             with suppress(OSError):
                 _CLEAR.write_text("5")  # forgets the highest mark, so that the next attempt has its own
-        return Usage(cpu - self._cpu, peak)
+            self._peak = _used()[1]
+        return seconds, peak
 
 
 def _used() -> tuple[float, int]:

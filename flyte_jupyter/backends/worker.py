@@ -57,12 +57,17 @@ class Worker:
         self._running: dict[int, asyncio.Task[None]] = {}
         self._ended = asyncio.Event()
         self._shared = False
+        self._meter = Meter()
         sys.stdout = self._out = Outlet("stdout", 1, self._log)
         sys.stderr = self._err = Outlet("stderr", 2, self._log)
         sys.stdin = open(os.devnull)  # noqa: PTH123, SIM115 - as long as the process lives
 
     def serve(self) -> None:
         """Take orders; ends with the process."""
+        with trusting():  # only the kernel, who is the same user, can send anything
+            self._serve()
+
+    def _serve(self) -> None:
         while True:
             order = self._desk.order()
             if order.frame[0] == "run":
@@ -143,11 +148,20 @@ class Worker:
                 left.cancel()
 
     def _take(self) -> None:
-        while (order := self._desk.next_order()) is not None:
+        """Take further orders; what is synchronous waits until nothing is left on the loop."""
+        if self._desk.ordered is None:
+            return  # the loop is about to stop
+        while (order := self._desk.next_order(self._is_for_loop)) is not None:
             if order.frame[0] == "run":
                 self._begin(order)
             else:
                 self._prepare(order)
+
+    def _is_for_loop(self, order: Received) -> bool:
+        if order.frame[0] != "run":
+            return True
+        code = self._code[order.frame[2]]
+        return isinstance(code, Arrived) and code.task.is_async
 
     def _begin(self, order: Received) -> None:
         number = order.frame[1]
@@ -166,10 +180,9 @@ class Worker:
             order.frame
         )
         scope, store, identity, folder = self._scopes[run]
-        parts, meter = Parts(store, order.files, manifest), Meter()
+        parts, out = Parts(store, order.files, manifest), None
         home = code.module if isinstance(code, Arrived) else sys.modules["__main__"]
         answer: tuple[Any, ...]
-        out = Parts(store)
         try:
             if isinstance(code, BaseException):
                 raise code  # noqa: TRY301 - told as if the body had raised it
@@ -185,8 +198,9 @@ class Worker:
                 attempt=attempt,
                 version=cache,
             )
-            with holding(parts, RawDataPath(f"{folder}/{action}/raw")), trusting(), self._environment(extra):
+            with holding(parts, RawDataPath(f"{folder}/{action}/raw")), self._environment(extra):
                 outputs = await invoke(spec)
+                out = Parts(store)
                 answer = ("done", number, out.send(outputs), out.manifest)
         except asyncio.CancelledError as error:
             answer = ("failed", number, told(error, home.__name__, vars(home)))
@@ -196,10 +210,10 @@ class Worker:
             answer = ("failed", number, told(error, home.__name__, vars(home)))
         self._out.flush()
         self._err.flush()
-        used = meter.read()
-        self._desk.tell((*answer, used.cpu, used.peak), out.files if answer[0] == "done" else ())
+        self._desk.tell((*answer, *self._meter.read()), out.files if out is not None else ())
         parts.close()
-        out.close()
+        if out is not None:
+            out.close()
 
     def _environment(self, extra: Mapping[str, str]) -> Any:
         """Set variables for the attempt: for the process, or for its context where others run beside it."""
