@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from flyte_jupyter.backends.called import made_of
+from flyte_jupyter.backends.homing import unpack_homed
 from flyte_jupyter.backends.parts import Parts
 from flyte_jupyter.backends.pickling import NamesUnpickler
 from flyte_jupyter.backends.processes import Process
@@ -18,7 +19,6 @@ from flyte_jupyter.tasks.context import ContextData, GroupData, Submit, TaskCont
 from flyte_jupyter.tasks.template import TaskTemplate
 from flyte_jupyter.types.holding import holding, trusting
 from flyte_jupyter.types.literal import Literal, Literals
-from flyte_jupyter.types.packed import unpack
 
 
 class Answers:
@@ -129,13 +129,13 @@ class Answers:
     async def _run(
         self, parts: Parts, number: int, asked: tuple[Any, bytes | None], inputs: bytes, out: Parts
     ) -> Frame:
-        task = self._task(*asked)
+        task, ship = self._task(*asked), self._shipment
         with holding(parts), trusting():
             declared = {p.name: p.type for p in task.interface.inputs}
-            values = task.interface.from_literals(lasting(parts, unpack(inputs), declared))
+            values = task.interface.from_literals(lasting(parts, unpack_homed(inputs, ship.names), declared))
         assert self._submit is not None  # noqa: S101 - the engine gives one
         result = await self._submit.acall(task, tuple(values.values()), {})
-        packed = out.send(task.interface.outputs_to_literals(result))
+        packed = out.send(task.interface.outputs_to_literals(result), ship.home, ship.sent)
         return ("reply", number, True, packed, out.manifest)
 
     def _failed(self, number: int, error: BaseException) -> Frame:

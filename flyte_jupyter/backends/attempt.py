@@ -9,6 +9,7 @@ from typing import Any
 
 from flyte_jupyter.backends.answering import Answers, lasting
 from flyte_jupyter.backends.capture import capture
+from flyte_jupyter.backends.homing import unpack_homed
 from flyte_jupyter.backends.parts import MARK, Parts
 from flyte_jupyter.backends.processes import Process
 from flyte_jupyter.backends.raising import retold
@@ -21,7 +22,6 @@ from flyte_jupyter.tasks.report import Report
 from flyte_jupyter.tasks.spec import ActionSpec
 from flyte_jupyter.types.holding import holding, trusting
 from flyte_jupyter.types.literal import Literals
-from flyte_jupyter.types.packed import unpack
 
 _HEARING = {"log": "_log", "report": "_publish", "trace": "_begin_trace", "traced": "_end_trace"}
 
@@ -135,7 +135,7 @@ class Attempt:
     def _order(self, variables: Mapping[str, str]) -> None:
         spec, group, parts = self._spec, self._spec.context.group, Parts(self._store)
         try:
-            inputs = parts.send(spec.inputs)
+            inputs = parts.send(spec.inputs, self._shipment.home, self._shipment.sent)
             order = (
                 "run", self.number, self._shipment.number, spec.run.name, spec.id.name, spec.parent,
                 spec.attempt, spec.version, group.name if group else None, dict(spec.context.custom),
@@ -147,7 +147,7 @@ class Attempt:
 
     def _outputs(self, packed: bytes, manifest: Any, files: list[int]) -> Literals:
         """Read what the body returned; what is in shared memory becomes values of this process."""
-        outputs = unpack(packed)
+        outputs = unpack_homed(packed, self._shipment.names)
         if self._store is not None and MARK not in packed:
             close_files(files)
             return outputs

@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 
 from flyte_jupyter.backends.called import Called, made_of, parts_of
 from flyte_jupyter.backends.desk import Desk
+from flyte_jupyter.backends.homing import unpack_homed
 from flyte_jupyter.backends.parts import Parts
 from flyte_jupyter.backends.pickling import NamesPickler, dumps_by_value
 from flyte_jupyter.backends.raising import retold, told
@@ -18,7 +19,6 @@ from flyte_jupyter.tasks.context import TaskContext, current
 from flyte_jupyter.tasks.interface import Interface
 from flyte_jupyter.tasks.template import TaskTemplate
 from flyte_jupyter.types.holding import current_blobs, holding
-from flyte_jupyter.types.packed import unpack
 
 AnyTask = TaskTemplate[..., Any]
 _made: "WeakKeyDictionary[AnyTask, bytes]" = WeakKeyDictionary()
@@ -107,7 +107,7 @@ class Calls:
     ) -> tuple[Callable[[int], Frame], Parts]:
         literals = task.interface.to_literals(args, kwargs)
         parts = Parts(_store())
-        inputs = parts.send(literals)
+        inputs = parts.send(literals, self.module.__name__, vars(self.module))
         target, changes = self._target(task)
         here = current.get()
         group, custom = _group(), dict(here.custom)
@@ -137,7 +137,7 @@ class Calls:
         parts = Parts(_store(), answer.files, answer.frame[4])
         try:
             with holding(parts):
-                return interface.outputs_from_literals(unpack(content))
+                return interface.outputs_from_literals(unpack_homed(content, vars(self.module)))
         finally:
             parts.close()
 

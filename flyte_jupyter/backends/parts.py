@@ -7,12 +7,13 @@ not such a part is in the real store behind it.
 import mmap
 import os
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from flyte_jupyter.backends.homing import homed
 from flyte_jupyter.blobs import BlobStore, digest_of, uri_of
 from flyte_jupyter.blobs.store import Data, Writer
 from flyte_jupyter.errors import TypeTransformerFailedError
@@ -30,6 +31,7 @@ from flyte_jupyter.types.literal import (
     Variant,
 )
 from flyte_jupyter.types.packed import pack
+from flyte_jupyter.types.pickles import settle_object
 from flyte_jupyter.types.settling import changed
 
 Manifest = Sequence[tuple[str, int, int]]
@@ -111,12 +113,18 @@ class Parts(BlobStore):
             os.close(self.file)
             self.file = -1
 
-    def send(self, literals: Literals) -> bytes:
-        """Write what is live in literals to shared memory and pack them."""
+    def send(self, literals: Literals, home: str, names: Mapping[str, Any]) -> bytes:
+        """Write what is live in literals to shared memory and pack them.
+
+        Args:
+            literals: the values.
+            home: the module that stands for the notebook.
+            names: what it holds over there, as it is known here.
+        """
         if all(type(literal.value) in _PLAIN for literal in literals.values()):
             return pack(literals)
         with holding(self):
-            return pack({name: self._settled(literal) for name, literal in literals.items()})
+            return pack({name: self._settled(one, home, names) for name, one in literals.items()})
 
     def adopted(self, literal: Literal) -> Literal:
         """Copy the parts that a literal refers to into the real store."""
@@ -179,16 +187,18 @@ class Parts(BlobStore):
             raise KeyError("no store is open")
         return self.store
 
-    def _settled(self, literal: Literal) -> Literal:
-        value = changed(literal.value, self._shared)
+    def _settled(self, literal: Literal, home: str, names: Mapping[str, Any]) -> Literal:
+        value = changed(literal.value, lambda live: self._shared(live, home, names))
         if value is literal.value:
             return literal
         if type(value) is Literal:
             return replace(value, hash=literal.hash or value.hash)
         return replace(literal, value=value)
 
-    def _shared(self, live: Live) -> Value:
+    def _shared(self, live: Live, home: str, names: Mapping[str, Any]) -> Value:
         found = codec(live.type)
+        if found.settle is settle_object and (one := homed(live.value, home, names)) is not None:
+            return one
         if found.settle is None:
             raise TypeTransformerFailedError(f"a {found.name} cannot go to another process")
         return found.settle(live.value, self)

@@ -32,9 +32,25 @@ class NamesPickler(pickle.Pickler):
 
     def persistent_id(self, obj: Any) -> tuple[str, str] | None:
         """Name a class of the home module."""
-        if isinstance(obj, type) and obj.__module__ == self._home:
-            return ("home", obj.__qualname__)
+        return home_id(obj, self._home, self._names)
+
+
+def home_id(obj: Any, home: str, names: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Name a class that the home module holds; None for anything else."""
+    if not isinstance(obj, type) or obj.__module__ != home:
         return None
+    try:
+        return ("home", obj.__qualname__) if _found(obj.__qualname__, names) is obj else None
+    except (KeyError, AttributeError):
+        return None
+
+
+def _found(qualname: str, names: Mapping[str, Any]) -> Any:
+    first, *rest = qualname.split(".")
+    found = names[first]
+    for part in rest:
+        found = getattr(found, part)
+    return found
 
 
 class NamesUnpickler(pickle.Unpickler):
@@ -51,14 +67,10 @@ class NamesUnpickler(pickle.Unpickler):
 
     def persistent_load(self, pid: Any) -> Any:
         """Find a class of the home module by its name."""
-        first, *rest = pid[1].split(".")
         try:
-            found = self._names[first]
-            for part in rest:
-                found = getattr(found, part)
+            return _found(pid[1], self._names)
         except (KeyError, AttributeError) as error:
             raise pickle.UnpicklingError(f"there is no {pid[1]} here") from error
-        return found
 
 
 def dumps_by_value(value: Any, replace: Callable[[Any], Any]) -> bytes:

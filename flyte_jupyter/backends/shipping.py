@@ -34,6 +34,7 @@ class Shipment:
         content: what is sent, once to each worker.
         home: the module that the function is from.
         names: what that module holds here.
+        sent: what of it was sent by name.
         tasks: tasks that have no global name, by number.
     """
 
@@ -41,6 +42,7 @@ class Shipment:
     content: Mapping[str, Any]
     home: str
     names: Mapping[str, Any]
+    sent: Mapping[str, Any] = field(default_factory=dict)
     tasks: list[TaskTemplate[..., Any]] = field(default_factory=list)
 
     def task(self, target: str | int) -> TaskTemplate[..., Any]:
@@ -143,13 +145,14 @@ def _by_source(task: TaskSpec, text: str, tree: ast.Module) -> Shipment:
         "codes": codes,
         **_about(task, home),
     }
-    return Shipment(next(_numbers), content, home, names)
+    sent = {name: names[name] for name in defined if name in names}
+    return Shipment(next(_numbers), content, home, names, sent)
 
 
 def _by_value(task: TaskSpec, whole: bytes, ships: "_Tasks", names: Mapping[str, Any]) -> Shipment:
     home = str(names.get("__name__", "__main__"))
     return Shipment(
-        next(_numbers), {"how": "pickle", "pickle": whole, **_about(task, home)}, home, names, ships.found
+        next(_numbers), {"how": "pickle", "pickle": whole, **_about(task, home)}, home, names, {}, ships.found
     )
 
 

@@ -17,6 +17,7 @@ from flyte_jupyter.backends.arriving import Arrived, arrived
 from flyte_jupyter.backends.calling import Calls
 from flyte_jupyter.backends.desk import Desk
 from flyte_jupyter.backends.environ import variables
+from flyte_jupyter.backends.homing import unpack_homed
 from flyte_jupyter.backends.invoke import invoke
 from flyte_jupyter.backends.outlets import Outlet
 from flyte_jupyter.backends.parts import Parts
@@ -30,7 +31,6 @@ from flyte_jupyter.tasks.context import ContextData, GroupData, RunScope
 from flyte_jupyter.tasks.report import Report
 from flyte_jupyter.tasks.spec import ActionSpec
 from flyte_jupyter.types.holding import holding, trusting
-from flyte_jupyter.types.packed import unpack
 
 _KEPT = 64
 
@@ -191,7 +191,7 @@ class Worker:
             spec = ActionSpec(
                 id=ActionID(action, run, identity.project, identity.domain, identity.org),
                 task=code.task,
-                inputs=unpack(inputs),
+                inputs=unpack_homed(inputs, vars(home)),
                 run=scope,
                 context=ContextData(None, GroupData(group) if group else None, custom, calls),
                 parent=parent,
@@ -201,7 +201,7 @@ class Worker:
             with holding(parts, RawDataPath(f"{folder}/{action}/raw")), self._environment(extra):
                 outputs = await invoke(spec)
                 out = Parts(store)
-                answer = ("done", number, out.send(outputs), out.manifest)
+                answer = ("done", number, out.send(outputs, home.__name__, vars(home)), out.manifest)
         except asyncio.CancelledError as error:
             answer = ("failed", number, told(error, home.__name__, vars(home)))
         except BaseException as error:  # noqa: BLE001 - it is the kernel's to judge

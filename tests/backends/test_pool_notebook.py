@@ -65,6 +65,16 @@ def work() -> Any:
     return pickle.loads(pickle.dumps([Point(1), Colour.RED])) == [Point(1), Colour.RED]
 assert run(work).outputs()[0] is True
 """,
+    "values of any type": """
+@env.task
+def child(x: Any) -> Any:
+    return [x, Colour.RED, Point]
+@env.task
+def work(x: Any) -> Any:
+    inner = child(x)
+    return [x, *inner, inner[2] is Point, type(x) is Point]
+assert run(work, Point(1)).outputs()[0] == [Point(1), Point(1), Colour.RED, Point, True, True]
+""",
     "annotations in quotes": """
 @dataclasses.dataclass
 class Tree:
