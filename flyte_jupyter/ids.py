@@ -3,6 +3,7 @@
 import hashlib
 import os
 from dataclasses import dataclass, replace
+from itertools import count
 
 _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 _PAIRS = tuple(a + b for a in _ALPHABET for b in _ALPHABET)
@@ -37,7 +38,14 @@ def base36(number: int) -> str:
 
 def random_name(prefix: str = "r") -> str:
     """Make a name that no other run has: a letter and 16 base-36 characters (80 random bits)."""
-    return prefix + base36(int.from_bytes(os.urandom(10))).rjust(16, "0")
+    pid, seed, counter = _source[0]
+    if pid != os.getpid():  # at first, and in a forked child
+        pid, seed, counter = _source[0] = (os.getpid(), os.urandom(32), count())
+    number = hashlib.blake2b(b"%d" % next(counter), key=seed, digest_size=10).digest()
+    return prefix + base36(int.from_bytes(number)).rjust(16, "0")
+
+
+_source: list[tuple[int, bytes, "count[int]"]] = [(0, b"", count())]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,11 @@ soon as a body calls a task it is covered, so that the engine's own steps are ne
 that comes in the meantime takes effect when the body goes on.
 """
 
-import ctypes
 import os
 import signal
 import threading
+
+from flyte_jupyter.loading import load
 
 
 class Stopped(BaseException):
@@ -169,6 +170,7 @@ def _interruptible() -> bool:
 
 def raise_in(ident: int, kind: type[BaseException] | None) -> None:
     """Raise an exception in a thread, at its next step of Python code; None takes it back."""
+    ctypes = load("ctypes")
     ctypes.pythonapi.PyThreadState_SetAsyncExc(
         ctypes.c_ulong(ident), ctypes.py_object(kind) if kind is not None else None
     )

@@ -1,10 +1,7 @@
 """Where the values of secrets come from, and how a body gets them."""
 
-import getpass
 import os
-import shutil
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -127,16 +124,16 @@ def _file(secret: Secret) -> str | None:
 
 
 def _prompt(secret: Secret) -> str | None:
-    if threading.current_thread() is not threading.main_thread() or not _somebody_there():
+    ask = load("getpass:getpass")
+    # A kernel puts its own question in the place of getpass, and has no terminal.
+    asks_itself = getattr(ask, "__module__", "") != "getpass"
+    somebody = asks_itself or (sys.stdin is not None and sys.stdin.isatty())
+    if threading.current_thread() is not threading.main_thread() or not somebody:
         return None
     try:
-        return getpass.getpass(f"Secret {_title(secret)}: ") or None
+        return ask(f"Secret {_title(secret)}: ") or None
     except (EOFError, NotImplementedError, RuntimeError):
         return None  # a headless kernel cannot ask
-
-
-def _somebody_there() -> bool:
-    return sys.stdin is not None and sys.stdin.isatty()
 
 
 class _Files:
@@ -186,11 +183,11 @@ def _folder() -> Iterator[Path]:
         yield mount
         return
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - private below
-    private = Path(tempfile.mkdtemp(prefix="flyte-secrets-", dir=memory))
+    private = Path(load("tempfile:mkdtemp")(prefix="flyte-secrets-", dir=memory))
     try:
         yield private
     finally:
-        shutil.rmtree(private, ignore_errors=True)
+        load("shutil:rmtree")(private, ignore_errors=True)
 
 
 def _write(file: Path, value: str) -> None:

@@ -1,8 +1,8 @@
 """What all actions of one run share: made from the caller's options and the process's setup."""
 
 import os
-import platform
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -62,7 +62,7 @@ def process() -> dict[str, str]:
 @cache
 def environment() -> dict[str, str]:
     """Say what a run runs with."""
-    return {"python": platform.python_version(), "platform": platform.system()}
+    return {"python": ".".join(map(str, sys.version_info[:3])), "platform": sys.platform}
 
 
 _host = cache(socket.gethostname)
