@@ -15,7 +15,7 @@ from flyte_jupyter.engine.cached import version_of
 from flyte_jupyter.engine.live import LiveRun, inputs_packed
 from flyte_jupyter.engine.loop import loop, settled
 from flyte_jupyter.engine.traced import traced
-from flyte_jupyter.ids import ActionID, sub_action_name
+from flyte_jupyter.ids import ActionID
 from flyte_jupyter.runs.events import ROOT
 from flyte_jupyter.tasks.context import ContextData, current
 from flyte_jupyter.tasks.spec import ActionSpec
@@ -26,6 +26,10 @@ T = TypeVar("T")
 
 _DEPTH = 25
 """Calls inside of each other that share a stack; each takes a dozen frames of it."""
+
+
+_SHORT = 64
+"""Bytes of packed inputs that stand for themselves in a name."""
 
 
 class Calls:
@@ -45,7 +49,7 @@ class Calls:
         self._live = live
         self._parent = parent
         self._depth = depth
-        self._seen: dict[tuple[str, str | None, str], itertools.count[int]] = {}
+        self._seen: dict[tuple[tuple[str, str | None], bytes], itertools.count[int]] = {}
 
     def call(self, task: AnyTask, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Run to the end on this thread, or wait for it here."""
@@ -95,12 +99,14 @@ class Calls:
 
     def _name(self, task: str, inputs: bytes) -> str:
         group = current.get().group
-        group_name = group.name if group else None
-        inputs_hash = hashlib.blake2b(inputs, digest_size=16).hexdigest()
+        place = (task, group.name if group else None)
+        short = inputs if len(inputs) <= _SHORT else hashlib.blake2b(inputs).digest()
         # Counted among equal calls only, so that threads in any order give the same names. Both steps are
         # atomic under the interpreter's lock.
-        counter = self._seen.setdefault((task, group_name, inputs_hash), itertools.count(1))
-        return sub_action_name(self._parent or "", inputs_hash, task, next(counter), group_name)
+        counter = self._seen.setdefault((place, short), itertools.count(1))
+        # The text of a tuple tells where it ends, so no two calls can make the same bytes.
+        made = repr((self._parent, place, next(counter))).encode("utf-8", "surrogatepass") + short
+        return hashlib.blake2b(made, digest_size=13).hexdigest()
 
     def _is_deep(self) -> bool:
         return self._depth % _DEPTH == _DEPTH - 1

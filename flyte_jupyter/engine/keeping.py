@@ -15,6 +15,7 @@ from flyte_jupyter.types.literal import Binary, Literal, Literals, Live, Map, Va
 from flyte_jupyter.types.packed import pack
 from flyte_jupyter.types.pickles import Snapshot
 
+_KEPT = KEPT.encode()
 _PLAIN = frozenset({type(None), bool, int, float, str, Binary})
 
 INPUT_LIMIT = 64 * 1024
@@ -56,7 +57,7 @@ def packed(
     Raises:
         InlineIOMaxBytesBreached: what travels inline is more than the task allows.
     """
-    if not all(type(literal.value) in _PLAIN for literal in literals.values()):
+    if not _PLAIN.issuperset([type(literal.value) for literal in literals.values()]):
         literals = {name: settled(literal, blobs, limit) for name, literal in literals.items()}
     data = pack(literals)
     if len(data) > task.max_inline_io_bytes:
@@ -68,7 +69,7 @@ def packed(
     if redaction.is_needed() and _holds_secret(data):
         literals = {name: _without_secret(name, literal) for name, literal in literals.items()}
         data = pack(literals)
-    return data, KEPT.encode() not in data or all(map(is_kept, literals.values()))
+    return data, _KEPT not in data or all(map(is_kept, literals.values()))
 
 
 def settled(literal: Literal, blobs: BlobStore, limit: int | None) -> Literal:
