@@ -14,6 +14,7 @@ from flyte_jupyter.backends.parts import MARK, Parts
 from flyte_jupyter.backends.processes import Process
 from flyte_jupyter.backends.raising import retold
 from flyte_jupyter.backends.shipping import Shipment
+from flyte_jupyter.backends.threads import threads
 from flyte_jupyter.backends.usage import Usage
 from flyte_jupyter.backends.wire import Received, close_files
 from flyte_jupyter.blobs import BlobStore
@@ -73,10 +74,15 @@ class Attempt:
             WorkerLostError: the worker is gone.
             BaseException: what the body raised.
         """
+        parts = Parts(self._store)
         try:
-            self._order(variables)
+            self._order(parts, variables)
             received = await self._ended
         finally:
+            if parts.files:
+                threads.start(
+                    parts.close
+                )  # to give back much memory takes long: not here, and not over there
             for voice in self._voices.values():
                 capture.finish(voice)
             if self._made is not None:
@@ -132,18 +138,15 @@ class Attempt:
     def _end_trace(self, *content: Any) -> None:
         self._answers.end_trace(*content)
 
-    def _order(self, variables: Mapping[str, str]) -> None:
-        spec, group, parts = self._spec, self._spec.context.group, Parts(self._store)
-        try:
-            inputs = parts.send(spec.inputs, self._shipment.home, self._shipment.sent)
-            order = (
-                "run", self.number, self._shipment.number, spec.run.name, spec.id.name, spec.parent,
-                spec.attempt, spec.version, group.name if group else None, dict(spec.context.custom),
-                inputs, parts.manifest, variables,
-            )  # fmt: skip
-            self._process.send(order, parts.files)
-        finally:
-            parts.close()
+    def _order(self, parts: Parts, variables: Mapping[str, str]) -> None:
+        spec, group = self._spec, self._spec.context.group
+        inputs = parts.send(spec.inputs, self._shipment.home, self._shipment.sent)
+        order = (
+            "run", self.number, self._shipment.number, spec.run.name, spec.id.name, spec.parent,
+            spec.attempt, spec.version, group.name if group else None, dict(spec.context.custom),
+            inputs, parts.manifest, variables,
+        )  # fmt: skip
+        self._process.send(order, parts.files)
 
     def _outputs(self, packed: bytes, manifest: Any, files: list[int]) -> Literals:
         """Read what the body returned; what is in shared memory becomes values of this process."""

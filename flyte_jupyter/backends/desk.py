@@ -93,6 +93,10 @@ class Desk:
         """Give the next order, if it has come already and fits."""
         return self._orders.popleft() if self._orders and fits(self._orders[0]) else None
 
+    def has_order(self) -> bool:
+        """Whether an order has come."""
+        return bool(self._orders)
+
     def watch(self, loop: asyncio.AbstractEventLoop) -> None:
         """Let a loop read while something on it waits."""
         count = self._loops.get(loop, 0)
@@ -172,6 +176,8 @@ class Desk:
         waiting.answer = one
         if waiting.event is not None:
             waiting.event.set()
+        elif waiting.loop is asyncio._get_running_loop():  # noqa: SLF001 - documented for implementers of loops
+            _settle(waiting.future, one)
         elif waiting.loop is not None:
             with suppress(RuntimeError):  # the loop was closed: nobody waits any more
                 waiting.loop.call_soon_threadsafe(_settle, waiting.future, one)

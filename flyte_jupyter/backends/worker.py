@@ -55,7 +55,9 @@ class Worker:
         self._scopes: OrderedDict[str, tuple[RunScope, BlobStore | None, ActionID, str]] = OrderedDict()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._running: dict[int, asyncio.Task[None]] = {}
-        self._ended = asyncio.Event()
+        self._woken = asyncio.Event()
+        self._leaving = False
+        self._serving: asyncio.Task[None] | None = None
         self._shared = False
         self._meter = Meter()
         sys.stdout = self._out = Outlet("stdout", 1, self._log)
@@ -126,26 +128,30 @@ class Worker:
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
             asyncio.set_event_loop(self._loop)
-        self._loop.run_until_complete(self._serve_async(order))
+        self._serving = self._loop.create_task(self._serve_async(order))
+        self._loop.run_until_complete(self._serving)
 
     async def _serve_async(self, first: Received) -> None:
-        """Run attempts on the loop until there is none left."""
-        loop = asyncio.get_running_loop()
+        """Run attempts on the loop, and wait for further ones, until something synchronous is ordered."""
+        loop, self._woken, self._leaving = asyncio.get_running_loop(), asyncio.Event(), False
         self._desk.watch(loop)
-        self._desk.ordered = partial(loop.call_soon_threadsafe, self._take)
-        self._ended = asyncio.Event()
+        self._desk.ordered = self._ordered
         self._begin(first)
         self._take()
         try:
-            while self._running:
-                await self._ended.wait()
-                self._ended.clear()
+            while self._running or not self._leaving:
+                await self._woken.wait()
+                self._woken.clear()
         finally:
             self._desk.ordered = None
             self._desk.unwatch(loop)
-        for left in asyncio.all_tasks(loop):
-            if left is not asyncio.current_task():
-                left.cancel()
+
+    def _ordered(self) -> None:
+        """See that what came is taken on the loop."""
+        if asyncio._get_running_loop() is self._loop:  # noqa: SLF001 - documented for implementers of loops
+            self._take()
+        elif self._loop is not None:
+            self._loop.call_soon_threadsafe(self._take)
 
     def _take(self) -> None:
         """Take further orders; what is synchronous waits until nothing is left on the loop."""
@@ -156,6 +162,9 @@ class Worker:
                 self._begin(order)
             else:
                 self._prepare(order)
+        if self._desk.has_order():
+            self._leaving = True
+            self._woken.set()
 
     def _is_for_loop(self, order: Received) -> bool:
         if order.frame[0] != "run":
@@ -168,11 +177,15 @@ class Worker:
         task = asyncio.get_running_loop().create_task(self._attempt(order, self._code[order.frame[2]]))
         self._running[number] = task
 
-        def forget(_: Any) -> None:
-            self._running.pop(number, None)
-            self._ended.set()
+        task.add_done_callback(partial(self._end, number))
 
-        task.add_done_callback(forget)
+    def _end(self, number: int, _: object) -> None:
+        del self._running[number]
+        if not self._running:
+            for left in asyncio.all_tasks(self._loop):
+                if left is not self._serving:
+                    left.cancel()  # a body's background task does not outlive the last body
+            self._woken.set()
 
     async def _attempt(self, order: Received, code: Arrived | BaseException) -> None:
         """Run one attempt and tell how it ended."""

@@ -19,7 +19,7 @@ from tests.benchmarks.rows import ROWS, Row
 
 HERE = Path(__file__).parent
 OURS = "ours"
-PEERS = ("flyte", "joblib", "diskcache", "plain")
+PEERS = ("flyte", "joblib", "diskcache", "stdlib", "plain")
 
 
 class Contender:

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import statistics
 import time
 
 from contenders.common import Record, Small, frame, peak, record, script, smalls, timed
@@ -127,6 +128,46 @@ def hand_over(size: int) -> float:
 
     assert flyte.run(make).outputs()[0] == len(data)
     return seconds[0]
+
+
+@env.task(reusable=flyte.ReusePolicy(1))
+async def echo(x: int) -> int:
+    return x
+
+
+@env.task
+async def echoes(n: int) -> list[float]:
+    seconds = []
+    for x in range(n):
+        begin = time.perf_counter()
+        assert await echo(x) == x
+        seconds.append(time.perf_counter() - begin)
+    return seconds
+
+
+def round_trip(size: int) -> float:
+    flyte.run(echoes, 10)
+    return statistics.median(flyte.run(echoes, size).outputs()[0])
+
+
+def round_trip_p99(size: int) -> float:
+    flyte.run(echoes, 10)
+    return sorted(flyte.run(echoes, size).outputs()[0])[size * 99 // 100]
+
+
+def hand_to_worker(size: int) -> float:
+    import pandas as pd
+
+    global used  # noqa: PLW0603 - a worker finds tasks as a notebook has them: by global names
+
+    @env.task(reusable=flyte.ReusePolicy(1))
+    async def used(df: pd.DataFrame) -> float:
+        return float(df["x0"].sum())
+
+    run = flyte.with_runcontext(isolation="process").run
+    run(used, frame(1))
+    data = frame(size)
+    return timed(lambda: run(used, data).outputs()[0], float(data["x0"].sum()))
 
 
 def _there_and_back(value, kind, times: int = 1) -> float:
