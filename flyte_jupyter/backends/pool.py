@@ -19,18 +19,19 @@ from flyte_jupyter.backends import limits
 from flyte_jupyter.backends.attempt import Attempt, WorkerLostError
 from flyte_jupyter.backends.forking import ForkServer
 from flyte_jupyter.backends.forkserver import TOKEN
-from flyte_jupyter.backends.limits import Limits, enforced
+from flyte_jupyter.backends.limits import Enforced, Limits, enforced
 from flyte_jupyter.backends.processes import Process
 from flyte_jupyter.backends.replicas import Replicas, Seat, Size
 from flyte_jupyter.backends.secrets import injected
 from flyte_jupyter.backends.shipping import Shipments
 from flyte_jupyter.backends.threads import threads
+from flyte_jupyter.backends.usage import Usage
 from flyte_jupyter.backends.wire import Wire
 from flyte_jupyter.errors import OOMError, RuntimeSystemError
 from flyte_jupyter.loading import on_thread
-from flyte_jupyter.runs.events import AttemptStarted, Emit
+from flyte_jupyter.runs.events import AttemptStarted, AttemptUsed, Emit
 from flyte_jupyter.tasks.context import RunScope
-from flyte_jupyter.tasks.quantity import size_text
+from flyte_jupyter.tasks.quantity import cpu_text, size_text
 from flyte_jupyter.tasks.spec import ActionSpec, TaskSpec
 from flyte_jupyter.types.holding import current_blobs
 from flyte_jupyter.types.literal import Literals
@@ -100,7 +101,7 @@ class PoolBackend:
                     )
                 )  # fmt: skip
                 variables = {**spec.task.env_vars, **spec.run.env_vars, **secrets}
-                return await self._attempt(spec, shipment, replicas, seat, variables)
+                return await self._attempt(spec, emit, shipment, replicas, seat, variables)
         finally:
             replicas.give_back(seat)
             self._wake_sweeper()
@@ -144,7 +145,13 @@ class PoolBackend:
         return Process(self._forks, pid, Wire(sock), out, err, enforced(pid, asked))
 
     async def _attempt(
-        self, spec: ActionSpec, shipment: Any, replicas: Replicas, seat: Seat, variables: dict[str, str]
+        self,
+        spec: ActionSpec,
+        emit: Emit,
+        shipment: Any,
+        replicas: Replicas,
+        seat: Seat,
+        variables: dict[str, str],
     ) -> Literals:
         process = seat.process
         assert process is not None  # noqa: S101 - taken seats have one
@@ -156,9 +163,15 @@ class PoolBackend:
             self._tell(process, shared=replicas.size.together > 1)
             process.learn(shipment.number, shipment.content)
             process.open(spec.run.name, lambda: _scope(spec.run, spec.id.org, store))
-            return await attempt.run(variables)
+            try:
+                return await attempt.run(variables)
+            finally:
+                if attempt.used.peak:
+                    emit(_used(spec, attempt.used, process.limit))
         except WorkerLostError:
             await on_thread(self._buried, process)
+            burial = process.bury()
+            emit(_used(spec, Usage(burial.cpu, burial.peak), process.limit))
             raise _reason(spec.task, process) from None
         except asyncio.CancelledError:
             if replicas.size.together > 1 and process.busy > 1:
@@ -241,6 +254,20 @@ def _scope(run: RunScope, org: str | None, store: Any) -> dict[str, Any]:
         "org": org,
         "blobs": str(store.folder) if store is not None else None,
     }
+
+
+def _used(spec: ActionSpec, used: Usage, limit: Enforced) -> AttemptUsed:
+    """Say what an attempt used, and by which means its limits were in force."""
+    memory, cpu = limit.limits.memory, limit.limits.cpu
+    said = {}
+    if memory is not None:
+        said["memory"] = f"{size_text(memory)}, {limit.memory_by or 'not enforced'}"
+    if cpu is not None:
+        said["cpu"] = f"{cpu_text(cpu)}, {limit.cpu_by or 'not enforced'}"
+    return AttemptUsed(
+        run=spec.run.name, action=spec.id.name, time=time.time(), attempt=spec.attempt,
+        cpu=round(used.cpu, 6), peak=used.peak, limits=said,
+    )  # fmt: skip
 
 
 def _reason(task: TaskSpec, process: Process) -> Exception:

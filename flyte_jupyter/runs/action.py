@@ -4,8 +4,8 @@ Rules work on drafts: ``begun`` or ``reopened`` makes one, ``apply`` changes it,
 handed out is frozen and never changes.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -17,6 +17,7 @@ from flyte_jupyter.runs.events import (
     ActionSucceeded,
     AttemptFailed,
     AttemptStarted,
+    AttemptUsed,
     CacheChecked,
     Event,
     Failure,
@@ -62,6 +63,9 @@ class AttemptState:
         ended: when it ended.
         failure: why it failed, if it did.
         retry_in: seconds until the next attempt; None if there was none.
+        cpu: seconds of CPU time that it used, where that was measured.
+        peak: the most memory that it used, in bytes, where that was measured.
+        limits: what was limited, and by which means.
     """
 
     number: int
@@ -70,6 +74,9 @@ class AttemptState:
     ended: float | None = None
     failure: Failure | None = None
     retry_in: float | None = None
+    cpu: float | None = None
+    peak: int | None = None
+    limits: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,6 +192,7 @@ def _reset(action: Any, time: float) -> None:
 def _reopened_attempt(attempt: AttemptState) -> Any:
     new = _attempt(attempt.number, attempt.place, attempt.started)
     new.ended, new.failure, new.retry_in = attempt.ended, attempt.failure, attempt.retry_in
+    new.cpu, new.peak, new.limits = attempt.cpu, attempt.peak, attempt.limits
     return new
 
 
@@ -193,7 +201,8 @@ def _attempt(number: int, place: str, started: float | None) -> Any:
     new.number = number
     new.place = place
     new.started = started
-    new.ended = new.failure = new.retry_in = None
+    new.ended = new.failure = new.retry_in = new.cpu = new.peak = None
+    new.limits = {}
     return new
 
 
@@ -216,6 +225,12 @@ def _started(action: Any, event: AttemptStarted) -> None:
     action.phase = Phase.RUNNING
     if action.started is None:
         action.started = event.time
+
+
+def _used(action: Any, event: AttemptUsed) -> None:
+    if action.attempts and action.attempts[-1].number == event.attempt:
+        last = action.attempts[-1]
+        last.cpu, last.peak, last.limits = event.cpu, event.peak, event.limits
 
 
 def _attempt_failed(action: Any, event: AttemptFailed) -> None:
@@ -269,6 +284,7 @@ _ALWAYS = frozenset({ActionQueued, ReportWritten})
 _RULES: dict[type[Event], Callable[[Any, Any], None]] = {
     ActionQueued: _queued,
     AttemptStarted: _started,
+    AttemptUsed: _used,
     AttemptFailed: _attempt_failed,
     CacheChecked: _cache,
     ReportWritten: _report,

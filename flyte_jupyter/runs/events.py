@@ -89,6 +89,24 @@ class AttemptStarted(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptUsed(Event):
+    """What an attempt used, said by places that measure it, before the attempt ends.
+
+    Args:
+        attempt: its number.
+        cpu: seconds of CPU time.
+        peak: the most memory, in bytes.
+        limits: what was limited, and by which means: {"memory": "128Mi, cgroup v1"}.
+    """
+
+    kind: ClassVar[str] = "used"
+    attempt: int
+    cpu: float = 0.0
+    peak: int = 0
+    limits: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
     """Why an attempt or action failed, as text that is safe to keep.
 
@@ -202,7 +220,7 @@ Emit: TypeAlias = Callable[[Event], None]
 KINDS: Mapping[str, type[Event]] = {
     c.kind: c
     for c in (
-        RunStarted, ActionQueued, AttemptStarted, AttemptFailed, CacheChecked, ReportWritten,
+        RunStarted, ActionQueued, AttemptStarted, AttemptUsed, AttemptFailed, CacheChecked, ReportWritten,
         ActionSucceeded, ActionFailed, ActionAborted, RunInterrupted, TaskSeen,
     )
 }  # fmt: skip

@@ -155,7 +155,13 @@ def eat(megabytes: int) -> int:
 def test_too_much_memory_is_said_with_the_limit(env):
     task = env.task(resources=flyte.Resources(memory=("32Mi", "128Mi")))(eat)
 
-    assert flyte.run(task, 8).outputs()[0] == 8 * 2**20
+    found = flyte.run(task, 8)
+    attempt = found.state.root.attempts[0]
+
+    assert found.outputs()[0] == 8 * 2**20
+    assert attempt.limits["memory"].startswith("128Mi, ")
+    assert 8 * 2**20 < attempt.peak < 2**30
+    assert 0 < attempt.cpu < 10
     with pytest.raises(flyte.errors.OOMError, match=r"128Mi.*enforced by"):
         flyte.run(task, 500)
     assert flyte.run(task, 8).outputs()[0] == 8 * 2**20

@@ -22,6 +22,10 @@ events = st.one_of(
     ),
     st.builds(ev.AttemptStarted, **common, attempt=st.integers(0, 2**63), place=text),
     st.builds(
+        ev.AttemptUsed, **common, attempt=st.integers(0, 2**63), cpu=st.floats(0, 1e6), peak=st.integers(0, 2**63),
+        limits=pairs,
+    ),
+    st.builds(
         ev.AttemptFailed, **common, attempt=st.integers(0, 9), failure=failures,
         retry_in=st.none() | st.floats(allow_nan=False),
     ),
