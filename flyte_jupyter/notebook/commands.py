@@ -89,6 +89,11 @@ def env(_given: Given, here: Here) -> None:
     here.show({"text/html": str(object_html("Kernel", facts)), "text/plain": object_text("Kernel", facts)})
 
 
+def frame(given: Given, here: Here) -> Any:
+    """Page through a frame."""
+    return load("flyte_jupyter.notebook.paging:frame")(given, here)
+
+
 def _tasks(found: Any) -> str:
     names = [task.short_name for task in found.tasks.values()] if isinstance(found, TaskEnvironment) else []
     return ", ".join(names) or "no tasks"
@@ -109,6 +114,12 @@ def _for_report(to: argparse.ArgumentParser) -> None:
     to.add_argument("action", metavar="ACTION", nargs="?", help="an action's name or its task")
 
 
+def _for_frame(to: argparse.ArgumentParser) -> None:
+    to.add_argument("run", metavar="RUN", help=f"{NAMED}; or a variable that holds a frame")
+    to.add_argument("action", metavar="ACTION", nargs="?", help="an action's name or its task")
+    to.add_argument("--output", metavar="NAME", help="which of several outputs")
+
+
 def _for_abort(to: argparse.ArgumentParser) -> None:
     to.add_argument("run", metavar="RUN", help=NAMED)
 
@@ -122,6 +133,13 @@ COMMANDS = (
     Command(name="run", does="run a task", example="run train df=frame lr=0.05", act=run, arguments=_for_run),
     Command(name="show", does="show a run's card", example="show last", act=show, arguments=for_a_run),
     Command(name="report", does="show a report", example="report last", act=report, arguments=_for_report),
+    Command(
+        name="frame",
+        does="page through a DataFrame, sort it and filter it",
+        example="frame last clean",
+        act=frame,
+        arguments=_for_frame,
+    ),
     Command(name="abort", does="stop a run", example="abort last", act=abort, arguments=_for_abort),
     Command(
         name="why",

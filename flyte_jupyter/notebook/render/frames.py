@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from flyte_jupyter.notebook.render.html import Html, join, note, tag
+from flyte_jupyter.notebook.render.html import Html, data_of, join, note, tag
 from flyte_jupyter.notebook.render.shapes import Shape, shape_of, shown
 from flyte_jupyter.notebook.render.text import plural, shorten
 from flyte_jupyter.notebook.render.text import table as text_table
@@ -47,6 +47,25 @@ def frame_preview(frame: Any, *, rows: int = ROWS, columns: int = COLUMNS, limit
         rows, columns = max(1, min(rows, view.rows) // 2), max(1, min(columns, len(view.names)) * 3 // 4)
 
 
+def headings(frame: Any, columns: int = COLUMNS) -> list[dict[str, Any]]:
+    """Describe a frame's first columns as plain data: the name, the type, the gaps and the spread of each."""
+    view = view_of(frame)
+    found = []
+    for i in range(min(columns, len(view.names))):
+        spread = _shape(view, i)
+        found.append(
+            {
+                "name": shorten(view.names[i], CELL),
+                "type": shorten(view.dtype(i), 28) + _gaps(view, i),
+                "brief": shorten(spread.brief, 26),
+                "words": spread.words,
+                "picture": data_of(spread.svg()) if spread.svg() else "",
+                "number": _right(view, i),
+            }
+        )
+    return found
+
+
 def frame_text(frame: Any, *, rows: int = 10, columns: int = 12) -> str:
     """Show a frame in a terminal."""
     view = view_of(frame)
@@ -87,7 +106,8 @@ def _preview(view: View, rows: int, columns: int) -> Html:
         tag("tbody", *body),
         style="margin:0;border-collapse:collapse;table-layout:auto;font-size:12px",
     )
-    said = note(_size(view, rows, columns), _sampled(view))
+    sampled = sampled_words(view.rows)
+    said = note(_size(view, rows, columns), f"; {sampled}" if sampled else "")
     return join([tag("div", table, style="overflow:auto;max-width:100%"), said])
 
 
@@ -100,16 +120,19 @@ def _corner(name: str) -> Html:
 
 
 def _heading(view: View, column: int) -> Html:
-    nulls = view.nulls(column)
-    gone = f" · {100 * nulls / view.rows:.2g} % null" if nulls else ""
     spread = _shape(view, column)
     parts = (
         tag("div", shorten(view.names[column], CELL)),
-        tag("div", shorten(view.dtype(column), 28), gone, style=_QUIET),
+        tag("div", shorten(view.dtype(column), 28), _gaps(view, column), style=_QUIET),
         tag("div", spread.html(), style="height:22px;padding:2px 0"),
         tag("div", shorten(spread.brief, 26), style=_QUIET, title=spread.words),
     )
     return tag("th", *parts, scope="col", style=_NAME.format("right" if _right(view, column) else "left"))
+
+
+def _gaps(view: View, column: int) -> str:
+    nulls = view.nulls(column)
+    return f" · {100 * nulls / view.rows:.2g} % null" if nulls else ""
 
 
 def _shape(view: View, column: int) -> Shape:
@@ -146,5 +169,6 @@ def _of(shown_ones: int, count: int, noun: str) -> str:
     return plural(count, noun) if shown_ones == count else f"{shown_ones:,} of {plural(count, noun)}"
 
 
-def _sampled(view: View) -> str:
-    return f"; ranges and shares are those of {len(_sample(view.rows)):,} rows" if view.rows > SAMPLE else ""
+def sampled_words(rows: int) -> str:
+    """Say of how many rows ranges and shares are, where that is not all of them."""
+    return f"ranges and shares are those of {len(_sample(rows)):,} rows" if rows > SAMPLE else ""

@@ -62,10 +62,13 @@ def picture(svg: str, alt: str, width: float, height: float, *, shrinks: bool = 
         height: in pixels.
         shrinks: it is made smaller where there is no room.
     """
-    data = base64.b64encode(svg.encode()).decode()
-    source = f"data:image/svg+xml;base64,{data}"
     style = f"max-width:{'100%' if shrinks else 'none'};height:auto;vertical-align:middle"
-    return tag("img", alt=alt, width=round(width), height=round(height), style=style, src=source)
+    return tag("img", alt=alt, width=round(width), height=round(height), style=style, src=data_of(svg))
+
+
+def data_of(svg: str) -> str:
+    """Write a drawing as the address that holds it."""
+    return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
 
 
 def fold(title: object, *children: object, unfolded: bool = False) -> Html:

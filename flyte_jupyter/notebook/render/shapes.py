@@ -40,12 +40,18 @@ class Shape:
     shares: tuple[float, ...] = ()
 
     def html(self) -> Html:
-        """Draw it."""
+        """Draw it in a page."""
+        svg = self.svg()
+        return picture(svg, self.words, WIDE, HIGH, shrinks=False) if svg else Html("")
+
+    def svg(self) -> str:
+        """Draw it; empty where there is nothing to draw."""
         if not self.bars and not self.shares:
-            return Html("")
+            return ""
         parts = _columns(self.bars) if self.bars else _stack(self.shares)
-        svg = f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDE}" height="{HIGH}">{"".join(parts)}</svg>'
-        return picture(svg, self.words, WIDE, HIGH, shrinks=False)
+        return (
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDE}" height="{HIGH}">{"".join(parts)}</svg>'
+        )
 
 
 def shape_of(values: Sequence[object], *, sampled: bool = False) -> Shape:

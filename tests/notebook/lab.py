@@ -1,0 +1,107 @@
+"""Drives a real JupyterLab in a real browser: a notebook is opened and its cells run."""
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import nbformat
+from kernel import _ROOT
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+_FLAGS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync --disable-dev-shm-usage"
+)
+_IDLE = """() => {
+  const session = window.jupyterapp?.shell?.currentWidget?.sessionContext;
+  return session?.isReady && session.session?.kernel?.status === "idle";
+}"""
+_CELLS = "window.jupyterapp.shell.currentWidget.content.widgets"
+TOKEN = "token"
+
+
+class Lab:
+    """A server with folders of its own, and one page of a browser that shows it."""
+
+    def __init__(self, folder: Path, browser) -> None:
+        self.folder = folder
+        self._port = _free_port()
+        self._server = _server(folder, self._port)
+        self.page = browser.new_page(viewport={"width": 1280, "height": 1000})
+        self.page.set_default_timeout(30_000)
+
+    def open(self, *cells: str) -> "Lab":
+        """Open a notebook of these cells and wait for its kernel."""
+        made = [nbformat.v4.new_code_cell(text) for text in cells]
+        spec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        book = nbformat.v4.new_notebook(cells=made, metadata={"kernelspec": spec})
+        nbformat.write(book, self.folder / "book.ipynb")
+        self.page.goto(f"http://127.0.0.1:{self._port}/lab/tree/book.ipynb?token={TOKEN}&reset")
+        self.idle()
+        return self
+
+    def idle(self) -> None:
+        self.page.wait_for_function(_IDLE, timeout=60_000)
+
+    def run_all(self) -> None:
+        """Run all cells to the end of the last one."""
+        self.page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
+        done = f"() => {_CELLS}.filter(c => c.model.type === 'code').every(c => c.model.executionCount)"
+        self.page.wait_for_function(done, timeout=60_000)
+        self.idle()
+
+    def theme(self, name: str) -> None:
+        change = "name => window.jupyterapp.commands.execute('apputils:change-theme', {theme: name})"
+        self.page.evaluate(change, name)
+        self.page.wait_for_function("name => document.body.dataset.jpThemeName === name", arg=name)
+
+    def close(self) -> None:
+        self.page.close()
+        self._server.terminate()
+        self._server.wait(20)
+
+
+def launched(playwright):
+    """Start the browser."""
+    return playwright.chromium.launch(executable_path=CHROMIUM, args=_FLAGS.split())
+
+
+def _server(folder: Path, port: int) -> "subprocess.Popen[bytes]":
+    names = {"JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR"}
+    names |= {"JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR", "FLYTE_JUPYTER_HOME", "IPYTHONDIR"}
+    environment = {
+        **os.environ,
+        **{name: str(folder / name.lower()) for name in names},
+        "PYTHONPATH": str(_ROOT),
+    }
+    quiet = folder / "jupyterlab_settings_dir" / "@jupyterlab" / "apputils-extension"
+    quiet.mkdir(parents=True)
+    (quiet / "notification.jupyterlab-settings").write_text(
+        '{"fetchNews": "false", "checkForUpdates": false}'
+    )
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1"]
+    command += [f"--port={port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={TOKEN}"]
+    command += ["--ServerApp.disable_check_xsrf=True", f"--ServerApp.root_dir={folder}"]
+    command += ["--LabApp.expose_app_in_browser=True", "--LabApp.extension_manager=readonly"]
+    with (folder / "server.log").open("wb") as log:
+        server = subprocess.Popen(command, env=environment, cwd=folder, stdout=log, stderr=log)
+    end = time.monotonic() + 60
+    while time.monotonic() < end and server.poll() is None:
+        with contextlib.suppress(URLError, OSError), urlopen(f"http://127.0.0.1:{port}/api", timeout=1):
+            return server
+        time.sleep(0.1)
+    server.kill()
+    raise RuntimeError((folder / "server.log").read_text()[-2000:])
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
