@@ -54,9 +54,9 @@ def test_reloading_adds_nothing_twice(fresh_kernel):
 def test_loading_brings_in_no_heavy_library(tmp_path):
     kernel = Kernel(tmp_path)
     try:
-        code = "import sys; before = set(sys.modules)\n%load_ext flyte_jupyter\nprint(*(set(sys.modules) - before))"
         kernel.run("import flyte_jupyter as flyte; env = flyte.TaskEnvironment('warm')")
-        loaded = kernel.run(code).stdout.split()
+        kernel.run("import sys; before = set(sys.modules)\n%load_ext flyte_jupyter")
+        loaded = kernel.run("print(*(set(sys.modules) - before))").stdout.split()
     finally:
         kernel.close()
 
