@@ -4,8 +4,10 @@ import asyncio
 import os
 
 import pytest
+from leftovers import exists, until
 
 import flyte_jupyter as flyte
+from flyte_jupyter.backends import pool as pool_module
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*goes to its worker as a pickle")
 
@@ -139,6 +141,61 @@ def test_replicas_bound_how_many_run_at_once(env):
         return await asyncio.gather(*(work.aio(i) for i in range(6)))
 
     assert len(set(flyte.run(all_of_them).outputs()[0])) <= 2
+
+
+def test_idle_workers_go_after_a_while(env, run, monkeypatch):
+    monkeypatch.setattr(pool_module, "IDLE", 0.1)
+
+    @env.task
+    def work() -> int:
+        return os.getpid()
+
+    pid = run(work).outputs()[0]
+
+    assert exists(pid)
+    assert until(lambda: not exists(pid))
+
+
+def test_a_worker_serves_one_event_loop_after_the_other(env, run):
+    @env.task
+    def work() -> int:
+        return os.getpid()
+
+    async def main():
+        return (await run.aio(work)).outputs()[0]
+
+    @env.task
+    def with_a_loop_of_its_own() -> int:
+        async def inner():
+            return await work.aio()
+
+        return asyncio.run(inner())
+
+    first = run(work).outputs()[0]
+    thread = flyte.with_runcontext(isolation="auto").run
+
+    assert asyncio.run(main()) == first
+    for _ in range(3):
+        assert thread(with_a_loop_of_its_own).outputs()[0]
+        assert run(with_a_loop_of_its_own).outputs()[0]
+    assert run(work).outputs()[0]
+
+
+def test_threads_of_a_body_call_tasks_side_by_side(env, run):
+    @env.task
+    def child(x: int) -> int:
+        return x + 1
+
+    @env.task
+    def work(n: int) -> list[int]:
+        import contextvars
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(8) as threads:
+            calls = [threads.submit(contextvars.copy_context().run, child, i) for i in range(n)]
+            return [call.result() for call in calls]
+
+    assert run(work, 40).outputs()[0] == [i + 1 for i in range(40)]
 
 
 @pytest.mark.parametrize("megabytes", [1, 100])

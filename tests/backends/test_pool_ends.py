@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import descendants, exists, until
+from leftovers import descendants, exists, until
 
 import flyte_jupyter as flyte
 from flyte_jupyter.backends import limits
