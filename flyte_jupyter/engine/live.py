@@ -16,7 +16,7 @@ from flyte_jupyter.engine.cached import Cached
 from flyte_jupyter.engine.failed import FailedInputs
 from flyte_jupyter.engine.failures import failure_of, trim
 from flyte_jupyter.engine.keeping import INPUT_LIMIT, OUTPUT_LIMIT, Kept, record
-from flyte_jupyter.engine.loop import drive, loop, running, waited
+from flyte_jupyter.engine.loop import drive, engine_task, loop, running, waited
 from flyte_jupyter.engine.replayed import Replayed
 from flyte_jupyter.engine.retried import Retried
 from flyte_jupyter.engine.seen import Seen
@@ -143,7 +143,7 @@ class LiveRun:
 
     def owns(self, task: _Task) -> bool:
         """Whether a task of an event loop runs an action of this run."""
-        return task in self._open.values()
+        return task in self._open.values() or task.get_name() == engine_task(self.scope.name)
 
     def close(self) -> None:
         """Let nothing go on: what did not end by now is recorded as aborted."""

@@ -69,7 +69,7 @@ class Loops:
         finally:
             _level.reset(token)
 
-    def unblock(self, is_ours: Callable[["asyncio.Task[Any]"], bool]) -> None:
+    def unblock(self, is_ours: Callable[["asyncio.Task[Any]"], bool]) -> bool:
         """Stop synchronous code that keeps a loop from running, if it belongs to one of our tasks."""
         for loop in list(self._loops):
             task = asyncio.current_task(loop)
@@ -77,6 +77,8 @@ class Loops:
                 thread = _threads.get(loop)
                 if thread is not None and asyncio.current_task(loop) is task:
                     raise_in(thread, Stopped)
+                    return True
+        return False
 
     def replace_stuck(self) -> None:
         """Give up loops that still do not run: what needs one from now on gets a new one."""
@@ -114,6 +116,11 @@ def _answers(loop: asyncio.AbstractEventLoop) -> bool:
     flag = threading.Event()
     loop.call_soon_threadsafe(flag.set)
     return flag.wait(2 * PATIENCE)
+
+
+def engine_task(run: str) -> str:
+    """Name the tasks that the engine itself makes on a loop for a run."""
+    return f"flyte {run}"
 
 
 def running() -> asyncio.AbstractEventLoop | None:

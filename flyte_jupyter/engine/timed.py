@@ -1,10 +1,13 @@
 """Limits of time: in the queue, for one attempt, for the whole action."""
 
 import asyncio
+import threading
 from datetime import timedelta
 
 from flyte_jupyter.backends.base import Backend
-from flyte_jupyter.engine.loop import GRACE
+from flyte_jupyter.backends.bodies import Stopped
+from flyte_jupyter.backends.threads import threads
+from flyte_jupyter.engine.loop import GRACE, PATIENCE, engine_task, loop
 from flyte_jupyter.errors import (
     DeadlineExceededError,
     MaxQueuedTimeExceededError,
@@ -42,36 +45,11 @@ class Timed:
             MaxRuntimeExceededError: it started and did not end in time.
         """
         limits = spec.task.timeout
-        loop = asyncio.get_running_loop()
-        started = False
-
-        def begin(at: float) -> None:
-            nonlocal started
-            if not started and not clock.expired():
-                started = True
-                runtime = _seconds(limits.max_runtime)
-                clock.reschedule(None if runtime is None else at + runtime)
-
-        def noticing(event: Event) -> None:
-            if over:
-                return  # of an attempt that nobody waits for any more
-            emit(event)
-            if isinstance(event, AttemptStarted):
-                # The place may say so from a thread of its own.
-                loop.call_soon_threadsafe(begin, loop.time())
-
-        over = False
-        attempt = asyncio.create_task(_run(self._place, spec, noticing))
-        try:
-            async with asyncio.timeout(_seconds(limits.max_queued_time)) as clock:
-                return await asyncio.shield(attempt)
-        except TimeoutError:
-            if not clock.expired():
-                raise
-        finally:
-            over = True
-            await _ended(attempt)
-        if started:
+        attempt = _Attempt(self._place, spec, emit, _seconds(limits.max_runtime))
+        outputs = await attempt.within(_seconds(limits.max_queued_time))
+        if outputs is not None:
+            return outputs
+        if attempt.started:
             raise MaxRuntimeExceededError(
                 f"{spec.task.name} ran longer than max_runtime={limits.max_runtime} (attempt {spec.attempt})"
             )
@@ -106,27 +84,92 @@ class Bounded:
             DeadlineExceededError: it did not end in time.
         """
         deadline = spec.task.timeout.deadline
-        over = False
-
-        def noticing(event: Event) -> None:
-            if not over:
-                emit(event)
-
-        action = asyncio.create_task(_run(self._place, spec, noticing))
-        try:
-            async with asyncio.timeout(_seconds(deadline)) as clock:
-                return await asyncio.shield(action)
-        except TimeoutError:
-            if not clock.expired():
-                raise
-        finally:
-            over = True
-            await _ended(action)
-        raise DeadlineExceededError(f"{spec.task.name} took longer than deadline={deadline} in all")
+        action = _Work(self._place, spec, emit)
+        action.watch(_seconds(deadline))
+        outputs = await action.within(_seconds(deadline))
+        if outputs is None:
+            raise DeadlineExceededError(f"{spec.task.name} took longer than deadline={deadline} in all")
+        return outputs
 
     async def close(self) -> None:
         """Close the place."""
         await self._place.close()
+
+
+class _Work:
+    """What a place does for one spec, given up when its time is up.
+
+    Args:
+        place: the place.
+        spec: the spec.
+        emit: told what happens, as long as anybody waits for it.
+    """
+
+    def __init__(self, place: Backend, spec: ActionSpec, emit: Emit) -> None:
+        self._emit = emit
+        self._clock = asyncio.timeout(None)
+        self._over = threading.Event()
+        self._blocked = False
+        run = _run(place, spec, self._noticing)
+        self._task = asyncio.create_task(run, name=engine_task(spec.run.name))
+
+    async def within(self, seconds: float | None) -> Literals | None:
+        """Wait for its end; None if its time is up before."""
+        self._clock = asyncio.timeout(seconds)
+        try:
+            async with self._clock:
+                return await asyncio.shield(self._task)
+        except (TimeoutError, Stopped):
+            if not self._clock.expired() and not self._blocked:
+                raise
+            return None
+        finally:
+            self._over.set()
+            await _ended(self._task)
+
+    def watch(self, seconds: float | None) -> None:
+        """See to the limit also where the work blocks the event loop, which then cannot do so itself."""
+        if seconds is not None:
+            limit = seconds + PATIENCE
+            threads.start(lambda: self._unblock(limit))
+
+    def _unblock(self, limit: float) -> None:
+        if not self._over.wait(limit):
+            name = self._task.get_name()
+            self._blocked = loop.unblock(lambda task: task.get_name() == name)
+
+    def _noticing(self, event: Event) -> None:
+        if not self._over.is_set():  # otherwise nobody waits for it any more
+            self._emit(event)
+
+
+class _Attempt(_Work):
+    """One attempt: its time runs out in the queue at first, and anew from its start.
+
+    Args:
+        place: the place.
+        spec: the spec.
+        emit: told what happens.
+        runtime: seconds from its start.
+    """
+
+    def __init__(self, place: Backend, spec: ActionSpec, emit: Emit, runtime: float | None) -> None:
+        super().__init__(place, spec, emit)
+        self.started = False
+        self._runtime = runtime
+        self._loop = asyncio.get_running_loop()
+
+    def _noticing(self, event: Event) -> None:
+        super()._noticing(event)
+        if isinstance(event, AttemptStarted):
+            # The place may say so from a thread of its own.
+            self._loop.call_soon_threadsafe(self._begin, self._loop.time())
+            self.watch(self._runtime)
+
+    def _begin(self, at: float) -> None:
+        if not self.started and not self._clock.expired() and not self._over.is_set():
+            self.started = True
+            self._clock.reschedule(None if self._runtime is None else at + self._runtime)
 
 
 async def _run(place: Backend, spec: ActionSpec, emit: Emit) -> Literals:
@@ -135,19 +178,11 @@ async def _run(place: Backend, spec: ActionSpec, emit: Emit) -> Literals:
 
 async def _ended(work: "asyncio.Task[Literals]") -> None:
     """Cancel what still runs and give it a moment to end."""
-    if work.done():
-        return
-    work.cancel()
-    await asyncio.wait([work], timeout=GRACE)
-    if work.done() and not work.cancelled():
-        work.exception()  # known, and too late to matter
-    else:
-        work.add_done_callback(_ignored)
-
-
-def _ignored(work: "asyncio.Task[Literals]") -> None:
-    if not work.cancelled():
-        work.exception()
+    if not work.done():
+        work.cancel()
+        await asyncio.wait([work], timeout=GRACE)
+    # Known, and too late to matter; whenever it comes.
+    work.add_done_callback(lambda work: work.cancelled() or work.exception())
 
 
 def _seconds(limit: Duration | None) -> float | None:

@@ -232,3 +232,22 @@ def test_after_limits_no_thread_and_no_task_is_left(env):
 
     assert threading.active_count() <= before
     assert len(asyncio.all_tasks(loop.get())) == 0
+
+
+@pytest.mark.parametrize("limit", ["max_runtime", "deadline"])
+def test_an_asynchronous_body_that_blocks_the_loop_is_stopped_too(env, limit):
+    @env.task(timeout=flyte.Timeout(max_runtime=0.2) if limit == "max_runtime" else flyte.Timeout(deadline=0.2))
+    async def blocks() -> None:
+        while True:
+            time.sleep(0.01)
+
+    @env.task
+    async def fine() -> int:
+        return 1
+
+    error = {"max_runtime": "MaxRuntimeExceededError", "deadline": "DeadlineExceededError"}[limit]
+    with pytest.raises(getattr(flyte.errors, error)):
+        run(blocks)
+
+    assert last().phase.value == "TIMED_OUT"
+    assert run(fine).outputs() == (1,)
