@@ -19,6 +19,9 @@ from flyte_jupyter.tasks.context import TaskContext, current
 Log = Callable[[str, str, int, str, str], None]
 """``log(run, action, attempt, stream, text)``."""
 
+Echo = Callable[[str], str]
+"""Gives what of a text is also shown where it would go anyway; the log has all of it."""
+
 _QUICK = 0.02
 """Seconds: pieces that come slower than this are shown as they come."""
 
@@ -34,6 +37,7 @@ class Capture:
         self._pid = os.getpid()
         self._followed: list[_Followed] = []
         self.logs: dict[str, Log] = {}
+        self.echoes: dict[str, Echo] = {}
 
     @contextmanager
     def following(self, run: str, log: Log) -> Iterator[None]:
@@ -50,6 +54,7 @@ class Capture:
                 for followed in self._followed:
                     followed.finish(run)
                 self.logs.pop(run, None)
+                self.echoes.pop(run, None)
                 if not self.logs:
                     self._release()
 
@@ -156,7 +161,10 @@ class _Followed:
         log = self._capture.logs.get(task.action.run_name)
         if log is not None:
             log(task.action.run_name, task.action.name, task.attempt_number, self._name, text)
-        self._write(text)
+        echo = self._capture.echoes.get(task.action.run_name)
+        shown = text if echo is None else echo(text)
+        if shown:
+            self._write(shown)
 
 
 def _safe(text: str, *, end: bool) -> tuple[str, str]:

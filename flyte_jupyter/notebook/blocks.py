@@ -7,8 +7,10 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
+from flyte_jupyter.backends.capture import capture
 from flyte_jupyter.loading import load
 from flyte_jupyter.notebook.cells import Cells
+from flyte_jupyter.notebook.echo import Echo
 
 if TYPE_CHECKING:
     from flyte_jupyter.runs.run import Run
@@ -89,6 +91,7 @@ class Blocks:
         self._after = after
         self._blocks: dict[str, Block] = {}
         self._shown: dict[str, str] = {}
+        self._echo = ("", Echo())
         self._change = threading.Condition()
         self._ticker: threading.Thread | None = None
         self._closed = False
@@ -99,6 +102,7 @@ class Blocks:
         block = Block(run, self._cells.message(), publish, self._after())
         with self._change:
             self._blocks[run.name] = block
+            self._limit(block)
             if self._publish is not None and self._ticker is None:
                 self._ticker = threading.Thread(target=self._tick, name="flyte-blocks", daemon=True)
                 self._ticker.start()
@@ -149,6 +153,15 @@ class Blocks:
         with self._change:
             self._closed = True
             self._change.notify_all()
+
+    def _limit(self, block: Block) -> None:
+        """Let what the run prints share the room of the cell that started it."""
+        if self._publish is None:
+            return
+        if self._echo[0] != block.message:
+            self._echo = (block.message, Echo())
+        echo, name = self._echo[1], block.run.name
+        capture.echoes[name] = lambda text: echo.show(text, name)
 
     def _notify(self) -> None:
         with self._change:

@@ -142,10 +142,10 @@ def test_the_card_carries_the_outputs_and_the_log(kernel):
 
 
 def test_output_of_many_lines_is_one_block_and_few_messages(kernel):
-    done = kernel.run("r = flyte.run(chatty, 20000);")
+    done = kernel.run("r = flyte.run(chatty, 15000);")
 
     assert len(done.displays) == 1
-    assert done.stdout.count("\n") == 20000
+    assert done.stdout.count("\n") == 15000
     assert all(len(u["text/html"]) < 50_000 for u in done.updates)
 
 
