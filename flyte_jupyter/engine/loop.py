@@ -14,8 +14,8 @@ from flyte_jupyter.backends.bodies import Stopped, bodies, raise_in
 
 T = TypeVar("T")
 
-GRACE = 2.0
-"""Seconds that an interrupted run has to come to an end before its caller goes on."""
+GRACE = 1.7
+"""Seconds that an interrupted run has to end before its caller goes on; with the looks around, two."""
 
 PATIENCE = 0.1
 """Seconds between looks at whether a wait has become pointless."""

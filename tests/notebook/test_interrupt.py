@@ -50,6 +50,37 @@ def spins() -> float:
         time.sleep(0.01)
         ticks.append(1)
 
+@env.task
+async def calls(seconds: float) -> float:
+    return sleeps(seconds)
+
+@env.task
+async def calls_loop() -> int:
+    return loop()
+
+@env.task
+def between() -> float:
+    return spins()
+
+@env.task
+async def calls_deep() -> float:
+    return between()
+
+@env.task
+async def awaits_deep() -> float:
+    return await calls_deep()
+
+@env.task
+async def blocks() -> float:
+    print("started")
+    while True:
+        time.sleep(0.01)
+        ticks.append(1)
+
+@env.task
+async def maps() -> int:
+    return sum(flyte.map(sleeps, [60.0] * 4))
+
 def newest():
     return next(iter(flyte.Run.listall(limit=1)))
 """
@@ -69,6 +100,11 @@ def tasks(kernel):
         "flyte.run(waits)",
         "flyte.run(many, 1000)",
         "flyte.run(threads, 4)",
+        *(
+            pattern.format(task)
+            for task in ("calls, 60.0", "calls_loop", "calls_deep", "awaits_deep", "blocks", "maps")
+            for pattern in ("flyte.run({})", "await flyte.run.aio({})")
+        ),
         "await flyte.run.aio(loop)",
         "await flyte.run.aio(waits)",
         "await flyte.run.aio(many, 1000)",
