@@ -13,6 +13,7 @@ from flyte_jupyter.backends.homing import unpack_homed
 from flyte_jupyter.backends.parts import MARK, Parts
 from flyte_jupyter.backends.processes import Process
 from flyte_jupyter.backends.raising import retold
+from flyte_jupyter.backends.records import show
 from flyte_jupyter.backends.shipping import Shipment
 from flyte_jupyter.backends.threads import threads
 from flyte_jupyter.backends.usage import Usage
@@ -24,7 +25,13 @@ from flyte_jupyter.tasks.spec import ActionSpec
 from flyte_jupyter.types.holding import holding, trusting
 from flyte_jupyter.types.literal import Literals
 
-_HEARING = {"log": "_log", "report": "_publish", "trace": "_begin_trace", "traced": "_end_trace"}
+_HEARING = {
+    "log": "_log",
+    "record": "_record",
+    "report": "_publish",
+    "trace": "_begin_trace",
+    "traced": "_end_trace",
+}
 
 
 class WorkerLostError(Exception):
@@ -181,6 +188,9 @@ class Attempt:
     def _log(self, action: str, attempt: int, stream: str, text: str) -> None:
         self._context.run(_write, stream, self._voice(action, attempt), text)
 
+    def _record(self, action: str, attempt: int, content: Mapping[str, Any]) -> None:
+        self._context.run(_show, self._voice(action, attempt), content)
+
     def _publish(self, action: str, tabs: Any) -> None:
         if self._spec.run.publish is None:
             return
@@ -188,6 +198,14 @@ class Attempt:
         for name, content in tabs:
             report.get_tab(name).replace(content)
         self._spec.run.publish(action, report)
+
+
+def _show(task: TaskContext, content: Mapping[str, Any]) -> None:
+    token = current.set(ContextData(task))
+    try:
+        show(content)
+    finally:
+        current.reset(token)
 
 
 def _write(stream: str, task: TaskContext, text: str) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import logging
 import os
 import pickle
 import secrets as tokens
@@ -21,6 +22,7 @@ from flyte_jupyter.backends.forking import ForkServer
 from flyte_jupyter.backends.forkserver import TOKEN
 from flyte_jupyter.backends.limits import Enforced, Limits, enforced
 from flyte_jupyter.backends.processes import Process
+from flyte_jupyter.backends.records import levels
 from flyte_jupyter.backends.replicas import Replicas, Seat, Size
 from flyte_jupyter.backends.secrets import injected
 from flyte_jupyter.backends.shipping import Shipments
@@ -44,11 +46,12 @@ _Key = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class World:
-    """What every process has, and a worker takes over from the kernel: folder, path, environment."""
+    """What a worker takes over from the kernel: folder, path, environment, level of logs."""
 
     folder: str
     path: tuple[str, ...]
     environ: Any
+    level: int
 
     def content(self, shared: bool) -> dict[str, Any]:
         """Write it for the wire."""
@@ -57,6 +60,7 @@ class World:
             "path": self.path,
             "environ": {name: value for name, value in os.environ.items() if name != TOKEN},
             "own": (TOKEN,),
+            "levels": levels(),
             "shared": shared,
         }
 
@@ -192,8 +196,10 @@ class PoolBackend:
         world = self._world
         environ: Any = getattr(os.environ, "_data", None) or dict(os.environ)
         folder, path = os.getcwd(), tuple(sys.path)  # noqa: PTH109 - once for each attempt: it counts
-        if world is None or world.environ != environ or world.path != path or world.folder != folder:
-            world = self._world = World(folder, path, dict(environ))
+        level = logging.root.level
+        now = (folder, path, level)
+        if world is None or (world.folder, world.path, world.level) != now or world.environ != environ:
+            world = self._world = World(folder, path, dict(environ), level)
         if process.world is not world:
             process.world = world
             process.send(("world", world.content(shared)))

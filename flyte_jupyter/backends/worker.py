@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import logging
 import os
 import pickle
 import random
@@ -22,12 +23,13 @@ from flyte_jupyter.backends.invoke import invoke
 from flyte_jupyter.backends.outlets import Outlet
 from flyte_jupyter.backends.parts import Parts
 from flyte_jupyter.backends.raising import told
+from flyte_jupyter.backends.records import Sender, set_levels
 from flyte_jupyter.backends.usage import Meter
 from flyte_jupyter.backends.wire import Received, Wire
 from flyte_jupyter.blobs import BlobStore, RawDataPath
 from flyte_jupyter.errors import TaskInterruptedError
 from flyte_jupyter.ids import ActionID
-from flyte_jupyter.tasks.context import ContextData, GroupData, RunScope
+from flyte_jupyter.tasks.context import ContextData, GroupData, RunScope, TaskContext
 from flyte_jupyter.tasks.report import Report
 from flyte_jupyter.tasks.spec import ActionSpec
 from flyte_jupyter.types.holding import holding, trusting
@@ -62,6 +64,7 @@ class Worker:
         self._meter = Meter()
         sys.stdout = self._out = Outlet("stdout", 1, self._log)
         sys.stderr = self._err = Outlet("stderr", 2, self._log)
+        logging.root.handlers[:] = [Sender(self._record)]
         sys.stdin = open(os.devnull)  # noqa: PTH123, SIM115 - as long as the process lives
 
     def serve(self) -> None:
@@ -116,6 +119,7 @@ class Worker:
         for name in [name for name in os.environ if name not in wanted and name not in content["own"]]:
             del os.environ[name]
         os.environ.update(wanted)
+        set_levels(content["levels"])
         self._shared = content["shared"]
 
     # Attempts
@@ -234,6 +238,11 @@ class Worker:
 
     def _log(self, stream: str, run: str, action: str, attempt: int, text: str) -> None:
         self._desk.tell(("log", run, action, attempt, stream, text))
+
+    def _record(self, task: TaskContext | None, content: dict[str, Any]) -> None:
+        if task is not None:
+            self._err.flush()
+            self._desk.tell(("record", task.action.run_name, task.action.name, task.attempt_number, content))
 
     def _publish(self, run: str, action: str, report: Report) -> None:
         tabs = [(name, tab.get_html()) for name, tab in report.tabs.items()]

@@ -169,7 +169,6 @@ def test_what_is_printed_is_shown_and_kept_with_its_action(env, run, capfd):
         print("from python", end=" ")
         print("here")
         print("wrong", file=sys.stderr)
-        logging.getLogger("x").warning("warned")
 
     @env.task
     def low() -> None:
@@ -182,10 +181,29 @@ def test_what_is_printed_is_shown_and_kept_with_its_action(env, run, capfd):
     assert [(r.stream, r.text) for r in one.logs() if r.stream == "stdout"] == [
         ("stdout", "from python here\n")
     ]
-    assert "".join(r.text for r in one.logs() if r.stream == "stderr") == "wrong\nwarned\n"
+    assert "".join(r.text for r in one.logs() if r.stream == "stderr") == "wrong\n"
     assert "".join(r.text for r in two.logs()) == "from below\nfrom a child\n"
     assert "from python here" in shown.out
     assert "wrong" in shown.err
+
+
+def test_log_records_go_to_the_handlers_of_the_kernel(env, run, caplog):
+    @env.task
+    def work() -> None:
+        logging.getLogger("mine").info("%s is told", [1])
+        try:
+            raise ValueError("seen")
+        except ValueError:
+            logging.getLogger("mine").exception("failed")
+
+    with caplog.at_level(logging.INFO):
+        run(work)
+
+    assert [(r.name, r.levelname, r.getMessage()) for r in caplog.records] == [
+        ("mine", "INFO", "[1] is told"),
+        ("mine", "ERROR", "failed"),
+    ]
+    assert "ValueError: seen" in caplog.text
 
 
 def test_lines_are_seen_while_the_body_runs(env, run):
