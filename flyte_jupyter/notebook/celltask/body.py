@@ -11,11 +11,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from flyte_jupyter.notebook.body import Body
+from flyte_jupyter.notebook.body import Body, Ran
 from flyte_jupyter.notebook.celltask.names import Names
 
 _AWAIT = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 _SHOWN = "shown"
+
+
+def _nothing(_node: ast.stmt) -> None:
+    """Who asks for nothing is told nothing."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +52,14 @@ class Statements:
             return tuple((node, "exec") for node in nodes)
         return tuple((node, _mode(node, setting, last=node is nodes[-1])) for node in nodes)
 
-    def run(self) -> None:
-        """Run them in the notebook's names."""
+    def run(self, ran: Ran = _nothing) -> None:
+        """Run them in the notebook's names; tells of each statement that has run."""
         everywhere, names = self.body.shell.user_global_ns, self.scope
         for node, mode in self.steps:
             exec(self._compiled(node, mode), everywhere, names)  # noqa: S102 - the user's cell
+            ran(node)
 
-    async def arun(self) -> None:
+    async def arun(self, ran: Ran = _nothing) -> None:
         """Run them where something is awaited at the top level."""
         everywhere, names = self.body.shell.user_global_ns, self.scope
         for node, mode in self.steps:
@@ -63,6 +68,7 @@ class Statements:
                 await eval(code, everywhere, names)  # noqa: S307 - the user's cell
             else:
                 exec(code, everywhere, names)  # noqa: S102 - the user's cell
+            ran(node)
 
     def define(self) -> None:
         """Run only what defines code: imports, functions and classes."""

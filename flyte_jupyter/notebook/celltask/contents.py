@@ -1,18 +1,22 @@
 """The digests of a cell's inputs: their content, the code in them, and which objects they share."""
 
 from collections.abc import Mapping
-from types import BuiltinFunctionType, FunctionType, ModuleType
+from types import BuiltinFunctionType, CellType, FunctionType, ModuleType
 from typing import Any
 
 from flyte_jupyter.ids import digest
-from flyte_jupyter.notebook.celltask.kinds import ATOMS
+from flyte_jupyter.notebook.celltask.kinds import ATOMS, attributes, is_python
 from flyte_jupyter.tasks.environment import Environment
+from flyte_jupyter.tasks.slicing.origins import Origin, of_class
 from flyte_jupyter.tasks.slicing.values import OpaqueError, Refer, Writer
 from flyte_jupyter.tasks.slicing.walk import Walk
 from flyte_jupyter.tasks.template import TaskTemplate
 
 _ALIKE = ATOMS | {tuple, frozenset}
 _DATA = _ALIKE | {list, dict, set}
+_VOUCHING = frozenset({"matplotlib"})
+"""Libraries whose objects draw the same from their pickles, although not all in them is the same."""
+
 _CODE = (FunctionType, BuiltinFunctionType, ModuleType, type, TaskTemplate, Environment)
 
 
@@ -23,15 +27,24 @@ class NoContentError(Exception):
 class _Contents(Writer):
     """Writes values so that one object met twice is told from two equal ones."""
 
-    __slots__ = ("_met", "_name")
+    __slots__ = ("_known", "_met", "_name")
 
-    def __init__(self, refer: Refer, name: str, met: dict[int, tuple[Any, str]]) -> None:
+    def __init__(
+        self, refer: Refer, name: str, met: dict[int, tuple[Any, str]], known: Mapping[int, int] | None = None
+    ) -> None:
         super().__init__(refer)
+        self._known = known
         self._name = name
         self._met = met
 
     def add(self, value: object) -> None:
         """Add a value of any type."""
+        if self._known is not None and type(value).__module__.partition(".")[0] in _VOUCHING:
+            self.kind(type(value))
+            return
+        if self._known and id(value) in self._known:
+            self.put("known", str(self._known[id(value)]))
+            return
         if type(value) not in _ALIKE:
             known = self._met.get(id(value))
             if known is not None:
@@ -39,6 +52,11 @@ class _Contents(Writer):
                 return
             # Held as long as the others are written, so that its address is not given to another object.
             self._met[id(value)] = (value, f"{self._name} {len(self._met)}")
+        cls = type(value)
+        if of_class(cls) is Origin.LOCAL and is_python(cls) and self._refer(value) is None:
+            self.kind(cls)
+            self.named("attributes", attributes(value))
+            return
         super().add(value)
 
 
@@ -80,12 +98,35 @@ def code_of(value: object, scope: dict[str, Any]) -> bool:
     return Walk(scope).refer(value) is not None
 
 
-def data_digest(value: object) -> str:
-    """Digest a value for a comparison within this process; empty if it has no content."""
+def data_digest(value: object, known: Mapping[int, int]) -> str:
+    """Digest a value for a comparison within this process; empty if it has no content.
+
+    Args:
+        value: the value.
+        known: the numbers of objects that count as what they are, by their identity.
+    """
     walk = Walk({})
-    writer = _Contents(walk.refer, "", {})
+    writer = _Contents(walk.refer, "", {}, known)
     try:
         writer.add(value)
     except (OpaqueError, RecursionError):
         return ""
     return writer.digest()
+
+
+def held_data(code: Any) -> str:
+    """Digest the data that a function or class holds itself: defaults, attributes, what a closure holds."""
+    if isinstance(code, type):
+        held: Any = {n: v for n, v in vars(code).items() if not (n.startswith("__") or code_of(v, {}))}
+    else:
+        cells = [cell.cell_contents for cell in getattr(code, "__closure__", None) or () if _is_filled(cell)]
+        data = [value for value in cells if not isinstance(value, _CODE)]
+        held = [getattr(code, "__defaults__", None), getattr(code, "__kwdefaults__", None), data]
+    return data_digest(held, {})
+
+
+def _is_filled(cell: CellType) -> bool:
+    try:
+        return cell.cell_contents is not cell
+    except ValueError:
+        return False

@@ -1,20 +1,23 @@
 """One execution of a cell that is a task: what it was given, what it did, and what is kept of it."""
 
+import ast
 import asyncio
 import contextvars
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from types import ModuleType
 from typing import Any
 
 from flyte_jupyter.notebook.celltask import kept, pickling
 from flyte_jupyter.notebook.celltask.body import Statements, on_loop
+from flyte_jupyter.notebook.celltask.contents import held_data
 from flyte_jupyter.notebook.celltask.kept import Bundle, Left, Place
 from flyte_jupyter.notebook.celltask.mutation import Heap
 from flyte_jupyter.notebook.celltask.pickling import NotKept
 from flyte_jupyter.notebook.celltask.replay import Recorder, safe
 from flyte_jupyter.notebook.celltask.surroundings import Surroundings
+from flyte_jupyter.tasks.source import Slice, slice_of
 
 _HIDDEN = re.compile(r"_+|_i+|_i?\d+|_ih|_oh|_dh|In|Out|exit|quit|get_ipython|_exit_code|__\w+__")
 _MISSING: Any = object()
@@ -25,6 +28,7 @@ class Execution:
 
     Args:
         statements: the cell.
+        func: the cell as a function.
         inputs: the values that it takes, by name.
         wanted: the names that it is to bind; None for all that it binds.
         keeps: whether what it leaves behind is to be kept.
@@ -33,6 +37,7 @@ class Execution:
     def __init__(
         self,
         statements: Statements,
+        func: Callable[..., Any],
         inputs: Mapping[str, Any],
         wanted: tuple[str, ...] | None,
         *,
@@ -48,11 +53,14 @@ class Execution:
         self.made = 0.0
         self.context: dict[contextvars.ContextVar[Any], Any] = {}
         self.heap = Heap(self.inputs if keeps else {})
+        self._func = func
+        self._code = slice_of(func) if keeps else Slice(())
         self.wanted = wanted
         self._shell = statements.body.shell
         self._scope = statements.scope
         self._loop = _running_loop()
         self._before: dict[str, Any] = {}
+        self._defined: dict[str, str] = {}
         self._bound: dict[str, Any] = {}
         self._deleted: tuple[str, ...] = ()
         self._recorder: Recorder | None = None
@@ -61,7 +69,7 @@ class Execution:
         """Run the statements in the notebook's names."""
         with self._around():
             try:
-                self.statements.run()
+                self.statements.run(self._look)
             except StopIteration as error:  # which would end the coroutine that waits for it
                 self.raised = error
                 raise RuntimeError("StopIteration") from error
@@ -82,7 +90,9 @@ class Execution:
         if not self.keeps:
             return None
         try:
-            return kept.take(self._left(), self._place(self._before))
+            self._check_code()
+            files = self._recorder.files.stamps() if self._recorder else ()
+            return kept.take(self._left(), self._place(self._before), files)
         except NotKept as reason:
             self.reason = str(reason)
         except Exception as error:  # noqa: BLE001 - looking at values runs their own code
@@ -92,6 +102,7 @@ class Execution:
     def read(self, bundle: Bundle) -> None:
         """Read what an earlier execution left behind; nothing of the notebook's data is changed."""
         if self.left is None:
+            kept.check(bundle)
             self.statements.define()
             self.left = kept.read(bundle, self._place(dict(self._scope)))
             self.made = bundle.made
@@ -123,7 +134,7 @@ class Execution:
 
     async def _arun(self) -> None:
         with self._around():
-            await self.statements.arun()
+            await self.statements.arun(self._look)
 
     def _compare(self) -> None:
         """Find out which names are bound to something else than before."""
@@ -143,6 +154,26 @@ class Execution:
                     scope.pop(name, None)
         self._bound, self._deleted = new, tuple(name for name in gone if name not in scope)
 
+    def _look(self, node: ast.stmt) -> None:
+        """Take note of the data in a function or class that has just been defined."""
+        if self.keeps and node in self.statements.definitions:
+            name = str(getattr(node, "name", ""))
+            self._defined[name] = held_data(self._scope.get(name))
+
+    def _check_code(self) -> None:
+        """See whether the cell has changed what its version is made of: a global, a class, a closure.
+
+        Raises:
+            NotKept: it has.
+        """
+        now = slice_of(self._func)
+        if now.version != self._code.version:
+            changes = [str(change) for change in now.diff(self._code.mapping())]
+            raise NotKept(f"it changes what it depends on: {'; '.join(changes) or 'its code'}")
+        for name, before in self._defined.items():
+            if held_data(self._scope.get(name)) != before:
+                raise NotKept(f"`{name}` is not any more as it was defined")
+
     def _is_hidden(self, name: str) -> bool:
         return bool(_HIDDEN.fullmatch(name)) or name in self._shell.user_ns_hidden
 
@@ -157,7 +188,9 @@ class Execution:
             raise NotKept("it was not followed")
         if recorder.has_widgets:
             raise NotKept("it shows a widget, which lives in this kernel only")
-        changes = surroundings.changes()
+        if recorder.files.effect:
+            raise NotKept(recorder.files.effect)
+        changes = surroundings.changes(self.statements.body.source)
         if changes:
             raise NotKept(f"it changes {', '.join(changes)}")
         if any(not _own(var) for var in self.context):

@@ -4,14 +4,18 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from flyte_jupyter.blobs import uri_of
 from flyte_jupyter.errors import TypeTransformerFailedError
 from flyte_jupyter.ids import digest
 from flyte_jupyter.notebook.celltask.execution import Execution
 from flyte_jupyter.notebook.celltask.kept import Bundle
+from flyte_jupyter.notebook.celltask.pickling import NotKept
 from flyte_jupyter.runs.values import KEPT, REFERENCE
 from flyte_jupyter.tasks.interface import Interface, Parameter
 from flyte_jupyter.types.engine import TypeEngine
-from flyte_jupyter.types.literal import Binary, Literal, Literals, Live
+from flyte_jupyter.types.holding import held
+from flyte_jupyter.types.literal import Binary, Blob, Literal, Literals, Live
+from flyte_jupyter.types.pickles import FORMAT, pickle_of
 
 _PLAIN = (bool, int, float, str, type(None))
 _OUTPUT = "cell"
@@ -66,8 +70,11 @@ class CellInterface(Interface):
             return self._read  # as it was read
         bundle = result.bundle()
         if bundle is not None:
-            return {_OUTPUT: Literal(Live(bundle, Any))}
-        return {name: _described(value) for name, value in result.values.items()}
+            return {_OUTPUT: Literal(_stored(bundle))}
+        described = {name: _described(value) for name, value in result.values.items()}
+        if result.reason:
+            described[_OUTPUT] = Literal(Binary(result.reason.encode("utf-8", "replace"), KEPT))
+        return described
 
     def outputs_from_literals(self, literals: Literals) -> Any:
         """Read what the cell left behind, unless it has just run."""
@@ -79,6 +86,8 @@ class CellInterface(Interface):
                 raise TypeTransformerFailedError(f"a cell left a {type(bundle).__name__} behind")
             try:
                 execution.read(bundle)
+            except NotKept as reason:
+                raise TypeTransformerFailedError(str(reason)) from None
             except Exception as error:
                 raise TypeTransformerFailedError(f"{type(error).__name__}: {error}") from error
         return execution
@@ -86,6 +95,15 @@ class CellInterface(Interface):
     def named(self, result: Any) -> dict[str, Any]:
         """Name what the cell bound."""
         return dict(result.values)
+
+
+def _stored(bundle: Bundle) -> Blob:
+    """Write a bundle as a blob, so that the cache looks whether it can be read before it counts as found."""
+    blobs, data = held(), pickle_of(bundle)
+    with blobs.writer() as out:
+        out.write(blobs.sign(data))
+        out.write(data)
+    return Blob(uri_of(out.digest), FORMAT)
 
 
 def _literal(value: Any, content: str) -> Literal:

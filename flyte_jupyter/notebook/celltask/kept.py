@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from flyte_jupyter.notebook.celltask import pickling, replay, surroundings, views
 from flyte_jupyter.notebook.celltask.contents import data_digest
+from flyte_jupyter.notebook.celltask.files import Stamp
 from flyte_jupyter.notebook.celltask.kinds import ATOMS, FIXED, Unrestorable, kind_of
 from flyte_jupyter.notebook.celltask.mutation import Heap
 from flyte_jupyter.notebook.celltask.pickling import NotKept
@@ -22,12 +23,14 @@ class Bundle:
         outputs: the outputs by name, each in a few words.
         made: when the cell ran.
         cell: the file name that the cell's code had.
+        files: the files that it read and wrote, as they were when it ended.
     """
 
     data: bytes = field(repr=False)
     outputs: Mapping[str, str]
     made: float
     cell: str = field(default="", repr=False)
+    files: tuple[Stamp, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +75,7 @@ class Place:
         code: the names of code that the notebook has anyway, by the code's identity.
         others: what other names of the notebook mean.
         cell: the file name of the cell's code.
+        owners: the arrays that others look into, by identity.
     """
 
     heap: Heap
@@ -79,23 +83,22 @@ class Place:
     code: Mapping[int, str]
     others: Mapping[str, Any]
     cell: str
+    owners: frozenset[int] = frozenset()
 
 
-def take(left: Left, place: Place) -> Bundle:
+def take(left: Left, place: Place, files: tuple[Stamp, ...] = ()) -> Bundle:
     """Write what a cell leaves behind.
 
     Raises:
         NotKept: it could not be brought back just as it is; the message says what and why.
     """
+    place = replace(place, owners=_owners(left, place))
     _name_what_fails(left, place)
     data, met = _dump(left, place)
     _check_others(met, place)
-    sharing = views.shared(met.values(), (*place.heap.objects, *place.others.values()))
-    if sharing:
-        raise NotKept(f"it cannot be told apart from what was there: {sharing}")
     _prove(left, data, place)
     words = {name: shown(name, value) for name, value in left.values.items()}
-    return Bundle(data, words, time.time(), place.cell)
+    return Bundle(data, words, time.time(), place.cell, files)
 
 
 def changes_of(heap: Heap) -> tuple[tuple[int, Any], ...]:
@@ -116,6 +119,17 @@ def changes_of(heap: Heap) -> tuple[tuple[int, Any], ...]:
     return tuple(found)
 
 
+def check(bundle: Bundle) -> None:
+    """Look at the files that a cell has read and written.
+
+    Raises:
+        NotKept: one is another one now.
+    """
+    for stamp in bundle.files:
+        if not stamp.holds():
+            raise NotKept(f"the file {stamp.path} has changed")
+
+
 def read(bundle: Bundle, place: Place) -> Left:
     """Read what a cell left behind; what it refers to is what the notebook has now."""
     found: Left = pickling.load(bundle.data, place.heap, place.scope, place.cell)
@@ -123,7 +137,7 @@ def read(bundle: Bundle, place: Place) -> Left:
 
 
 def _dump(content: Any, place: Place) -> tuple[bytes, dict[int, Any]]:
-    return pickling.dump(content, place.heap, place.scope, place.code, place.cell)
+    return pickling.dump(content, place.heap, place.scope, place.code, place.cell, place.owners)
 
 
 def _name_what_fails(left: Left, place: Place) -> None:
@@ -149,12 +163,30 @@ def _check_others(met: Mapping[int, Any], place: Place) -> None:
     for name, value in place.others.items():
         if type(value) in ATOMS:
             continue
-        heap = Heap({name: value})
+        heap = Heap({name: value}, place.heap.numbers)
         ids = [i for i, at in heap.numbers.items() if heap.kind(at) is not FIXED]
         ids += [i for i, (one, _) in heap.nameless.items() if kind_of(one) is not FIXED]
         found = next((met[i] for i in ids if i in met), None)
         if found is not None:
             raise NotKept(f"it shares a {type(found).__name__} with `{name}`, which it does not mention")
+
+
+def _owners(left: Left, place: Place) -> frozenset[int]:
+    """Find the arrays that others look into.
+
+    Raises:
+        NotKept: not all of them are brought back.
+    """
+    made = [*left.values.values(), *left.results, *(content for _, content in left.changes)]
+    numbers = place.heap.numbers
+    try:
+        return frozenset(views.owners(made, place.heap.objects, place.others.values(), numbers))
+    except views.SharedMemory:
+        raise NotKept("an array looks into memory that is not brought back with it") from None
+
+
+def _differ(before: Any, after: Any, place: Place) -> bool:
+    return data_digest(before, place.heap.numbers) != data_digest(after, place.heap.numbers)
 
 
 def _prove(left: Left, data: bytes, place: Place) -> None:
@@ -168,8 +200,8 @@ def _prove(left: Left, data: bytes, place: Place) -> None:
     except Exception as error:
         raise NotKept(f"it cannot be read again ({type(error).__name__}: {error})") from error
     for name, value in left.values.items():
-        if data_digest(value) != data_digest(again.values[name]):
+        if _differ(value, again.values[name], place):
             raise NotKept(f"its output `{name}`, a {type(value).__name__}, does not come back as it is")
     whole = [(x.changes, x.results, list(x.values.values())) for x in (left, again)]
-    if data_digest(whole[0]) != data_digest(whole[1]):
+    if _differ(whole[0], whole[1], place):
         raise NotKept("what it changes or shows does not come back as it is")

@@ -25,7 +25,8 @@ ATOMS = frozenset(
 )
 """Types whose values never change and hold nothing that does."""
 
-_SMALL = object.__basicsize__ + 16  # room for a dict and weak references
+_HEAP = 1 << 9  # the flag of classes that were made by a class statement
+_WORD = 8
 
 
 class Unrestorable(Exception):  # noqa: N818 - a reason, no error
@@ -41,12 +42,14 @@ class Kind:
         take: gives the content as it is kept: parts in a new container, so that it is not the object itself.
         put: puts content that was taken into an object.
         parts: gives the parts in an order that depends on the content alone; None if they have none.
+        fits: whether there is room for the later look's content in the object as the earlier look saw it.
     """
 
     look: Callable[[Any], Any]
     take: Callable[[Any], Any]
     put: Callable[[Any, Any], None]
     parts: Callable[[Any], Iterable[Any]] | None = None
+    fits: Callable[[Any, Any], bool] = lambda _before, _now: True
 
     @staticmethod
     def same(before: Any, now: Any) -> bool:
@@ -62,10 +65,14 @@ def kind_of(value: Any) -> Kind:
         return found
     if isinstance(value, enum.Enum):
         return FIXED
-    slots = _slots(cls)
-    if cls.__basicsize__ <= _SMALL + 8 * len(slots) and not cls.__itemsize__:
-        return _OBJECT
-    return _FOREIGN
+    return _OBJECT if is_python(cls) else _FOREIGN
+
+
+def is_python(cls: type) -> bool:
+    """Whether attributes and slots are all that objects of a class are made of."""
+    extra = len(_slots(cls)) + bool(cls.__dictoffset__) + bool(cls.__weakrefoffset__)
+    room = object.__basicsize__ + _WORD * extra
+    return bool(cls.__flags__ & _HEAP) and cls.__basicsize__ <= room and not cls.__itemsize__
 
 
 def _same(before: Any, now: Any) -> bool:
@@ -111,7 +118,8 @@ def _set_look(value: Any) -> tuple[Any, ...]:
     )
 
 
-def _attributes(value: Any) -> dict[str, Any]:
+def attributes(value: Any) -> dict[str, Any]:
+    """Give all attributes of an object of a Python class, whatever it says for its pickle."""
     held = {name: getattr(value, name) for name in _slots(type(value)) if hasattr(value, name)}
     return {**held, **getattr(value, "__dict__", {})}
 
@@ -134,12 +142,12 @@ def _put_attributes(value: Any, content: dict[str, Any]) -> None:
 
 
 def _object_look(value: Any) -> tuple[Any, ...]:
-    found = sorted(_attributes(value).items())
+    found = sorted(attributes(value).items())
     return tuple(name for name, _ in found), tuple(part for _, part in found)
 
 
 def _object_parts(value: Any) -> Iterable[Any]:
-    return [part for _, part in sorted(_attributes(value).items())]
+    return [part for _, part in sorted(attributes(value).items())]
 
 
 def _content(value: Any) -> str:
@@ -177,7 +185,10 @@ def _put_generator(value: Any, content: Any) -> None:
 
 def _library_kinds() -> dict[tuple[str, str], Kind]:
     array = Kind(
-        look=lambda v: (_content(v), v.shape, v.dtype.str), take=lambda v: v.copy(order="K"), put=_put_array
+        look=lambda v: (_content(v), v.shape, v.dtype.str),
+        take=lambda v: v.copy(order="K"),
+        put=_put_array,
+        fits=lambda before, now: bool(before[1:] == now[1:]),
     )
     frame = Kind(look=_content, take=lambda v: v.copy(deep=False), put=_put_frame)
     generator = Kind(look=_content, take=lambda v: v.bit_generator.state, put=_put_generator)
@@ -211,7 +222,7 @@ def _of_library(value: Any) -> Kind | None:
 
 FIXED = Kind(look=lambda _: None, take=_refuse, put=_refuse, parts=lambda _: ())
 _FOREIGN = Kind(look=_content, take=_refuse, put=_refuse)
-_OBJECT = Kind(look=_object_look, take=_attributes, put=_put_attributes, parts=_object_parts)
+_OBJECT = Kind(look=_object_look, take=attributes, put=_put_attributes, parts=_object_parts)
 _LIST = Kind(look=tuple, take=list, put=_replace_list, parts=list)
 _DICT = Kind(look=_pairs, take=lambda v: list(v.items()), put=_replace_pairs, parts=_of_pairs)
 _BUILTIN: dict[type, Kind] = {

@@ -1,7 +1,7 @@
 """What a cell changes in place: the objects that its inputs are made of, before and after."""
 
 import gc
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
@@ -38,9 +38,11 @@ class Heap:
 
     Args:
         values: the values, by name.
+        known: objects that are looked at elsewhere, by identity: the walk ends there.
     """
 
-    def __init__(self, values: Mapping[str, Any]) -> None:
+    def __init__(self, values: Mapping[str, Any], known: Container[int] = ()) -> None:
+        self._known = known
         self.objects: list[Any] = []
         self.numbers: dict[int, int] = {}
         self.nameless: dict[int, tuple[Any, str]] = {}
@@ -68,8 +70,7 @@ class Heap:
         for at, (value, kind, before) in enumerate(zip(self.objects, self._kinds, self._before, strict=True)):
             now = kind.look(value)
             if not kind.same(before, now):
-                fits = type(before) is not tuple or kind.parts is not None or before[1:] == now[1:]
-                found.append(Changed(at, value, kind, self._names[at], fits))
+                found.append(Changed(at, value, kind, self._names[at], kind.fits(before, now)))
         return found
 
     def kind(self, at: int) -> Kind:
@@ -81,7 +82,7 @@ class Heap:
         while todo:
             one = todo.pop()
             cls = type(one)
-            if cls in ATOMS or isinstance(one, _CODE) or id(one) in self._held:
+            if self._ends(one):
                 continue
             self._held[id(one)] = one
             if cls is tuple or isinstance(one, tuple):
@@ -94,6 +95,11 @@ class Heap:
                 todo += (one.keywords, one.args)
             else:
                 todo += reversed(self._number(name, one))
+
+    def _ends(self, value: Any) -> bool:
+        if type(value) in ATOMS or isinstance(value, _CODE):
+            return True
+        return id(value) in self._held or id(value) in self._known
 
     def _number(self, name: str, value: Any) -> list[Any]:
         """Give an object its number; returns what it is made of."""
@@ -112,7 +118,7 @@ class Heap:
         todo = list(values)
         while todo:
             one = todo.pop()
-            if type(one) in ATOMS or isinstance(one, _CODE) or id(one) in self._held:
+            if self._ends(one):
                 continue
             self._held[id(one)] = one
             if not isinstance(one, tuple | frozenset):

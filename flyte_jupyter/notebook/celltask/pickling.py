@@ -2,12 +2,14 @@
 
 import io
 import pickle
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Collection, Mapping
 from types import CellType, CodeType, FunctionType, ModuleType
 from typing import Any
 
 import cloudpickle  # type: ignore[import-untyped]
 
+from flyte_jupyter.notebook.celltask import leftovers, views
 from flyte_jupyter.notebook.celltask.kinds import ATOMS
 from flyte_jupyter.notebook.celltask.mutation import Heap
 from flyte_jupyter.tasks.environment import Environment
@@ -30,10 +32,17 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc] # it has no types
         scope: the notebook's names.
         code: the names of code that the notebook has by itself where this is read.
         cell: the file name of the cell's code.
+        owners: arrays whose views are written as views, by identity.
     """
 
     def __init__(
-        self, file: io.BytesIO, heap: Heap, scope: dict[str, Any], code: Mapping[int, str], cell: str
+        self,
+        file: io.BytesIO,
+        heap: Heap,
+        scope: dict[str, Any],
+        code: Mapping[int, str],
+        cell: str,
+        owners: Collection[int],
     ) -> None:
         super().__init__(file, protocol=5)
         self.met: dict[int, Any] = {}
@@ -41,6 +50,7 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc] # it has no types
         self._scope = scope
         self._code = code
         self._cell = cell
+        self._owners = owners
 
     def persistent_id(self, value: Any) -> tuple[str, Any] | None:
         if type(value) in ATOMS:
@@ -62,6 +72,15 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc] # it has no types
         """Write a function of the notebook with its closure as it is, to live in the notebook's names."""
         if type(value) is CellType:
             return _cell_parts(value)
+        if type(value) is re.Match or (isinstance(value, io.TextIOWrapper) and value.closed):
+            return leftovers.parts(value)
+        if (
+            self._owners
+            and hasattr(value, "__array_interface__")
+            and id(views.owner_of(value)) in self._owners
+            and views.can_be_view(value)
+        ):
+            return views.parts(value)
         if type(value) is FunctionType and value.__globals__ is self._scope:
             state = {**value.__dict__}
             parts = (value.__code__, value.__name__, value.__defaults__, value.__closure__)
@@ -97,7 +116,12 @@ class _Unpickler(pickle.Unpickler):
 
 
 def dump(
-    content: Any, heap: Heap, scope: dict[str, Any], code: Mapping[int, str], cell: str
+    content: Any,
+    heap: Heap,
+    scope: dict[str, Any],
+    code: Mapping[int, str],
+    cell: str,
+    owners: Collection[int] = (),
 ) -> tuple[bytes, dict[int, Any]]:
     """Write content; gives the bytes, and the objects that are written by value, by their identity.
 
@@ -105,7 +129,7 @@ def dump(
         NotKept: it holds something that cannot be pickled, or that is a part of an input without a number.
     """
     file = io.BytesIO()
-    pickler = _Pickler(file, heap, scope, code, cell)
+    pickler = _Pickler(file, heap, scope, code, cell, owners)
     try:
         pickler.dump(content)
     except NotKept:

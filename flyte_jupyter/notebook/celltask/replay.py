@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from flyte_jupyter import redaction
+from flyte_jupyter.notebook.celltask.files import Files
 
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 _OURS = "flyte-"
@@ -31,6 +32,7 @@ class Recorder:
         self._threads = {thread.ident for thread in threading.enumerate()}
         self.shown: list[Shown] = []
         self.results: list[Any] = []
+        self.files = Files(self.hears)
 
     @property
     def has_widgets(self) -> bool:
@@ -48,7 +50,8 @@ class Recorder:
         sys.displayhook = self.result
         shell.display_pub = _Publisher(publisher, self)
         try:
-            yield
+            with self.files.following():
+                yield
             flush_figures()
         finally:
             shell.display_pub, sys.displayhook = publisher, hook

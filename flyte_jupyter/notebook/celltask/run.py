@@ -122,9 +122,9 @@ class CellTask:
                 self.reason = f"its input {error}"
         keeps = cache.is_enabled and not self.reason
         wanted = self._line.get("outputs")
-        self.execution = Execution(statements, self._inputs, wanted, keeps=keeps)
         if func is None:
             func = Statements.nothing(self._name(), is_async=statements.body.is_async)
+        self.execution = Execution(statements, func, self._inputs, wanted, keeps=keeps)
         made = usage(lambda: env.task(**parameters)(func))
         return _bound_to(
             made, CellInterface(made.name, func, self.execution, found), cache if keeps else None

@@ -11,6 +11,11 @@ from typing import Any
 from flyte_jupyter.tasks.environment import environments
 
 _MISSING = "not loaded"
+_WORDS = {
+    "the filters of warnings": "warnings",
+    "os.environ": "environ",
+    "the handlers of logging": "logging",
+}
 
 
 def _figures() -> Any:
@@ -69,20 +74,28 @@ class Surroundings:
     """The state of the process at one moment."""
 
     def __init__(self) -> None:
+        self._modules = len(sys.modules)
         self._fixed = {what: _look(module, look) for what, (module, look) in _FIXED.items()}
         self._random = _random_states()
 
-    def changes(self) -> tuple[str, ...]:
-        """Name what is different now and cannot be brought back."""
+    def changes(self, text: str) -> tuple[str, ...]:
+        """Name what is different now and cannot be brought back.
+
+        Args:
+            text: the cell's text.
+        """
         now = {what: _look(module, look) for what, (module, look) in _FIXED.items()}
         # What was not loaded before has the state that it begins with: whoever loads it again finds the same.
-        return tuple(what for what in now if self._fixed[what] not in (_MISSING, now[what]))
+        found = [what for what in now if self._fixed[what] not in (_MISSING, now[what])]
+        # What modules change when they are imported, they change again: imports are done again.
+        imports = len(sys.modules) > self._modules
+        return tuple(what for what in found if not (imports and what in _WORDS and _WORDS[what] not in text))
 
     def randomness(self, text: str) -> dict[str, Any]:
         """Give the states of generators that are different now.
 
         Args:
-            text: the cell's text. A generator that was not loaded before counts only if the cell speaks of it.
+            text: the cell's text. One that was not loaded before counts only if the cell speaks of it.
         """
         now = _random_states()
         return {
