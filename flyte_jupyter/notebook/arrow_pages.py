@@ -4,7 +4,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,6 +16,9 @@ MOST_ROWS, MOST_COLUMNS = 200, 100
 """At most so many of a page's rows, and so many of the first columns, are in one message."""
 
 CELL = 120
+_NO = pa.scalar(False)  # noqa: FBT003 - the value itself
+_UP: tuple[str, Literal["ascending"]] = ("rank", "ascending")
+_DOWN: tuple[str, Literal["descending"]] = ("rank", "descending")
 _UNFIT = (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError)
 
 Page = dict[str, Any]
@@ -104,8 +107,7 @@ class Pages:
     def _sorted(self, sort: int | None, *, descending: bool) -> Any:
         key = (sort, descending)
         if sort is not None and self._order[0] != key:
-            way = "descending" if descending else "ascending"
-            keys = [("rank", way)]
+            keys = [_DOWN if descending else _UP]
             ranks = pa.table({"rank": self._columns[sort].ranks})
             self._order = (key, pc.sort_indices(ranks, sort_keys=keys))
         return None if sort is None else self._order[1]
@@ -138,7 +140,7 @@ class _Column:
     def holds(self, text: str) -> Any:
         """Tell which values hold a text in lower case."""
         codes, _ = self._coded
-        return pc.fill_null(pc.match_substring(self._texts, text).take(codes), fill_value=False)
+        return pc.fill_null(pc.match_substring(self._texts, text).take(codes), _NO)
 
     @cached_property
     def ranks(self) -> Any:
