@@ -16,7 +16,7 @@ MOST_ROWS, MOST_COLUMNS = 200, 100
 """At most so many of a page's rows, and so many of the first columns, are in one message."""
 
 CELL = 120
-_NO = pa.scalar(False)  # noqa: FBT003 - the value itself
+_NO = pa.scalar(False)
 _UP: tuple[str, Literal["ascending"]] = ("rank", "ascending")
 _DOWN: tuple[str, Literal["descending"]] = ("rank", "descending")
 _UNFIT = (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError)
