@@ -6,7 +6,6 @@ import logging
 import os
 import pickle
 import secrets as tokens
-import signal
 import sys
 import threading
 import time
@@ -18,9 +17,10 @@ from typing import Any
 
 from flyte_jupyter.backends import limits
 from flyte_jupyter.backends.attempt import Attempt, WorkerLostError
+from flyte_jupyter.backends.endings import out_of_memory, reason, used
 from flyte_jupyter.backends.forking import ForkServer
 from flyte_jupyter.backends.forkserver import TOKEN
-from flyte_jupyter.backends.limits import Enforced, Limits, enforced
+from flyte_jupyter.backends.limits import Limits, enforced
 from flyte_jupyter.backends.processes import Process
 from flyte_jupyter.backends.records import levels
 from flyte_jupyter.backends.replicas import Replicas, Seat, Size
@@ -29,12 +29,10 @@ from flyte_jupyter.backends.shipping import Shipments
 from flyte_jupyter.backends.threads import threads
 from flyte_jupyter.backends.usage import Usage
 from flyte_jupyter.backends.wire import Wire
-from flyte_jupyter.errors import OOMError, RuntimeSystemError
 from flyte_jupyter.loading import on_thread
-from flyte_jupyter.runs.events import AttemptStarted, AttemptUsed, Emit
+from flyte_jupyter.runs.events import AttemptStarted, Emit
 from flyte_jupyter.tasks.context import RunScope
-from flyte_jupyter.tasks.quantity import cpu_text, size_text
-from flyte_jupyter.tasks.spec import ActionSpec, TaskSpec
+from flyte_jupyter.tasks.spec import ActionSpec
 from flyte_jupyter.types.holding import current_blobs
 from flyte_jupyter.types.literal import Literals
 
@@ -171,12 +169,12 @@ class PoolBackend:
                 return await attempt.run(variables)
             finally:
                 if attempt.used.peak:
-                    emit(_used(spec, attempt.used, process.limit))
+                    emit(used(spec, attempt.used, process.limit))
         except WorkerLostError:
             await on_thread(self._buried, process)
             burial = process.bury()
-            emit(_used(spec, Usage(burial.cpu, burial.peak), process.limit))
-            raise _reason(spec.task, process) from None
+            emit(used(spec, Usage(burial.cpu, burial.peak), process.limit))
+            raise reason(spec.task, process) from None
         except asyncio.CancelledError:
             if replicas.size.together > 1 and process.busy > 1:
                 process.send(("cancel", number))  # its neighbours go on
@@ -186,7 +184,7 @@ class PoolBackend:
             raise
         except MemoryError as error:
             if process.limit.memory_by == "rlimit":
-                raise _out_of_memory(spec.task, process) from error
+                raise out_of_memory(spec.task, process) from error
             raise
         finally:
             process.leave(number)
@@ -260,61 +258,3 @@ def _scope(run: RunScope, org: str | None, store: Any) -> dict[str, Any]:
         "org": org,
         "blobs": str(store.folder) if store is not None else None,
     }
-
-
-def _used(spec: ActionSpec, used: Usage, limit: Enforced) -> AttemptUsed:
-    """Say what an attempt used, and by which means its limits were in force."""
-    memory, cpu = limit.limits.memory, limit.limits.cpu
-    said = {}
-    if memory is not None:
-        said["memory"] = f"{size_text(memory)}, {limit.memory_by or 'not enforced'}"
-    if cpu is not None:
-        said["cpu"] = f"{cpu_text(cpu)}, {limit.cpu_by or 'not enforced'}"
-    return AttemptUsed(
-        run=spec.run.name, action=spec.id.name, time=time.time(), attempt=spec.attempt,
-        cpu=round(used.cpu, 6), peak=used.peak, limits=said,
-    )  # fmt: skip
-
-
-def _reason(task: TaskSpec, process: Process) -> Exception:
-    """Say how a worker ended."""
-    if process.was_out_of_memory:
-        return _out_of_memory(task, process)
-    burial = process.bury()
-    used = f"; it had used {burial.cpu:.1f} s of CPU time and at most {_amount(burial.peak)} of memory"
-    status = burial.status
-    if status is None:
-        return RuntimeSystemError(
-            "WorkerLost", f"the worker of {task.name} is gone, and nobody knows why", "worker"
-        )
-    if status < 0:
-        name = signal.Signals(-status).name
-        why = f"{_EXPLAINED.get(name, '')}{used}"
-        return RuntimeSystemError(
-            name, f"the worker of {task.name} was ended by the signal {name}{why}", "worker"
-        )
-    text = f"the worker of {task.name} exited with status {status} while the task ran{used}"
-    return RuntimeSystemError("WorkerExited", text, "worker")
-
-
-_EXPLAINED = {
-    "SIGKILL": " (somebody killed it, or the machine ran out of memory)",
-    "SIGSEGV": " (a segmentation fault in compiled code)",
-    "SIGABRT": " (compiled code gave up)",
-    "SIGBUS": " (a file or shared memory that was mapped became shorter, or the disk is full)",
-}
-
-
-def _out_of_memory(task: TaskSpec, process: Process) -> OOMError:
-    limit = process.limit.limits.memory or 0
-    peak = process.bury().peak if not process.alive else process.limit.peak()
-    most = f", its peak was {_amount(peak)}" if peak else ""
-    by = process.limit.memory_by
-    return OOMError(
-        f"{task.name} used more memory than its limit of {size_text(limit)}{most} (enforced by {by})",
-        "worker",
-    )
-
-
-def _amount(size: int) -> str:
-    return f"{size / 2**20:.0f} MiB"
