@@ -16,6 +16,7 @@ from flyte_jupyter.tasks.environment import Environment
 from flyte_jupyter.tasks.template import TaskTemplate
 
 _NAMED = (FunctionType, type, TaskTemplate, Environment)
+_TRACKED = 6  # arguments of what makes a class by value; the last but one is its number in this process
 _INPUT, _NAME, _NOTEBOOK = "input", "name", "notebook"
 
 
@@ -93,7 +94,8 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc] # it has no types
             )
             here = value.__code__.co_filename == self._cell
             return _function, (self._scope, *parts, here), (state, *more), None, None, _complete
-        return super().reducer_override(value)
+        found = super().reducer_override(value)
+        return _own_class(value, found) if isinstance(value, type) and isinstance(found, tuple) else found
 
 
 class _Unpickler(pickle.Unpickler):
@@ -177,6 +179,19 @@ def _complete(function: FunctionType, state: Any) -> None:
     function.__dict__.update(held)
     function.__qualname__, function.__kwdefaults__ = qualname, kwdefaults
     function.__annotations__, function.__doc__, function.__module__ = annotations, doc, module
+
+
+def _own_class(cls: type, found: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Let a class that is written by value become a class of its own where it is read.
+
+    Otherwise reading it in this process would set the attributes of the class that is there.
+    """
+    make, args, *rest = found
+    if len(args) < _TRACKED or not rest or not isinstance(rest[0], tuple):
+        return found
+    attributes, slots = rest[0]
+    named = {**attributes, "__qualname__": cls.__qualname__}  # which is no attribute like the others
+    return make, (*args[:-2], None, args[-1]), (named, slots), *rest[1:]
 
 
 def _cell_parts(value: CellType) -> Any:
