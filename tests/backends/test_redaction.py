@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import flyte_jupyter as flyte
 from flyte_jupyter import redaction
+import itertools
 
 VALUE = "s3cr3t-Value/with+specials=="
 HERE = flyte.with_runcontext(isolation="thread")
@@ -207,7 +208,7 @@ def test_text_written_in_any_pieces_is_masked_like_the_whole(text, cuts):
     redaction.remember("abbaabab")
     shown, held = io.StringIO(), ""
     edges = sorted({0, len(text), *(c for c in cuts if c < len(text))})
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in itertools.pairwise(edges):
         whole = held + text[start:end]
         at = redaction.safe_length(whole)
         shown.write(redaction.redact(whole[:at]))

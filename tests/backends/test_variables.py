@@ -11,6 +11,7 @@ import pytest
 
 import flyte_jupyter as flyte
 from flyte_jupyter.backends import environ
+import contextlib
 
 HERE = flyte.with_runcontext(isolation="thread")
 
@@ -23,7 +24,12 @@ def env():
 def test_a_body_sees_its_environments_and_its_own_variables(env):
     @env.task(env_vars={"SHARED": "task"})
     def body() -> list[str]:
-        return [os.environ["SHARED"], os.environ["ENV_ONLY"], os.getenv("SHARED"), str("SHARED" in os.environ)]
+        return [
+            os.environ["SHARED"],
+            os.environ["ENV_ONLY"],
+            os.getenv("SHARED"),
+            str("SHARED" in os.environ),
+        ]
 
     assert HERE.run(body).outputs()[0] == ["task", "yes", "task", "True"]
     assert "SHARED" not in os.environ
@@ -60,6 +66,7 @@ def test_neighbours_see_only_their_own(env):
                 return seen
 
             return body
+        return None
 
     tasks = [task("one", "thread"), task("two", "thread"), task(None, "thread")]
 
@@ -273,10 +280,8 @@ def test_two_secrets_at_once_in_one_place_are_never_mixed_up(env, monkeypatch):
     def task(key):
         @env.task(secrets=[flyte.Secret(key, mount="/etc/flyte/secrets/same")])
         def body() -> None:
-            try:
+            with contextlib.suppress(threading.BrokenBarrierError):
                 barrier.wait(0.3)
-            except threading.BrokenBarrierError:
-                pass
             values.append((key, (Path(os.environ["FLYTE_SECRETS_DIR"]) / "same").read_text()))
 
         return body

@@ -25,9 +25,9 @@ AT_ONCE = flyte.Backoff(0)
 env = flyte.TaskEnvironment(name="conformance")
 
 PLACES = {
-    "thread": dict(isolation="thread"),
-    "process": dict(isolation="process"),
-    "fake": dict(mode="remote"),
+    "thread": {"isolation": "thread"},
+    "process": {"isolation": "process"},
+    "fake": {"mode": "remote"},
 }
 
 
@@ -117,9 +117,7 @@ def frame_total(frame: pd.DataFrame) -> int:
 
 
 def test_frames_and_arrays_come_back_equal(run):
-    pd.testing.assert_frame_equal(
-        run(make_frame).outputs()[0], pd.DataFrame({"a": [1, 2], "b": ["x", None]})
-    )
+    pd.testing.assert_frame_equal(run(make_frame).outputs()[0], pd.DataFrame({"a": [1, 2], "b": ["x", None]}))
     array = run(make_array).outputs()[0]
     assert array.dtype == np.float32
     assert array.tolist() == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]]

@@ -388,7 +388,9 @@ SCRIPTS = {
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_the_keyboard_interrupts(name, tmp_path):
-    code = SCRIPTS[name] + """
+    code = (
+        SCRIPTS[name]
+        + """
         started = time.monotonic()
         try:
             flyte.run(root)
@@ -403,6 +405,7 @@ def test_the_keyboard_interrupts(name, tmp_path):
             return 1
         say(flyte.run(after).outputs()[0])
         """
+    )
 
     out, err = scripts.interrupt(code, tmp_path)
 

@@ -382,7 +382,7 @@ class Failing:
 
 
 def test_a_policy_of_the_users_own_makes_the_version(env):
-    task, calls = counted(env, policies=Fixed())
+    task, _calls = counted(env, policies=Fixed())
     salted = task.override(cache=flyte.Cache(policies=Fixed(), salt="other"))
 
     statuses = [cached(flyte.run(t)) for t in (task, task, salted, salted)]
@@ -400,7 +400,7 @@ def test_a_policy_that_fails_says_so_before_a_run_is_recorded(env):
 
 
 def test_versions_are_kept_apart(env):
-    one, calls = counted(env, version_override="v1")
+    one, _calls = counted(env, version_override="v1")
     two = one.override(cache=flyte.Cache(version_override="v2"))
 
     assert [cached(flyte.run(t)) for t in (one, two, one, two)] == ["miss", "miss", "hit", "hit"]
@@ -418,7 +418,7 @@ def test_the_version_is_on_record_and_in_the_context(env):
 
 
 def test_results_older_than_max_age_are_not_found(env):
-    task, calls = counted(env, version_override="v1", max_age=0.05)
+    task, _calls = counted(env, version_override="v1", max_age=0.05)
     fresh, _ = counted(env, version_override="v1", max_age=3600)
 
     flyte.run(task)
@@ -431,7 +431,7 @@ def test_results_older_than_max_age_are_not_found(env):
 
 
 def test_a_run_can_refresh_or_ignore_the_cache(env):
-    task, calls = counted(env, version_override="v1")
+    task, _calls = counted(env, version_override="v1")
     flyte.run(task)
 
     overwritten = flyte.with_runcontext(overwrite_cache=True).run(task)
@@ -483,7 +483,9 @@ def test_a_failing_one_of_serialized_calls_lets_the_next_one_try(env):
 
     @env.task
     async def parent() -> list[str]:
-        return [repr(r) for r in await asyncio.gather(*(fails_once() for _ in range(3)), return_exceptions=True)]
+        return [
+            repr(r) for r in await asyncio.gather(*(fails_once() for _ in range(3)), return_exceptions=True)
+        ]
 
     assert sorted(flyte.run(parent).outputs()[0]) == ["2", "2", "ValueError('first')"]
 

@@ -66,7 +66,10 @@ def test_a_large_uncached_value_is_not_written_and_says_so(env, large, store_fol
 
     run = flyte.run(child, large)
 
-    with pytest.raises(flyte.errors.ResultNotKeptError, match=r"'frame' of the inputs .*pandas.*\(2500000, 10\).*Cache the task"):
+    with pytest.raises(
+        flyte.errors.ResultNotKeptError,
+        match=r"'frame' of the inputs .*pandas.*\(2500000, 10\).*Cache the task",
+    ):
         run.inputs()
     assert sum(p.stat().st_size for p in store_folder.rglob("*") if p.is_file()) < 10_000_000
 
@@ -162,7 +165,9 @@ def test_more_than_max_inline_io_bytes_is_refused_by_name(env):
         return frame
 
     assert flyte.run(takes, "x" * 900).outputs() == (900,)
-    with pytest.raises(flyte.errors.InlineIOMaxBytesBreached, match=r"test.takes: its inputs are 2,\d+ bytes.*1,000"):
+    with pytest.raises(
+        flyte.errors.InlineIOMaxBytesBreached, match=r"test.takes: its inputs are 2,\d+ bytes.*1,000"
+    ):
         flyte.run(takes, "x" * 2_000)
     with pytest.raises(flyte.errors.InlineIOMaxBytesBreached, match="test.gives: its outputs"):
         flyte.run(gives, 2_000)

@@ -33,7 +33,9 @@ def test_an_asynchronous_body_out_of_time_is_cancelled(env):
         finally:
             ended.append(True)
 
-    with pytest.raises(flyte.errors.MaxRuntimeExceededError, match=r"test.slow ran longer than max_runtime=0:00:00.1"):
+    with pytest.raises(
+        flyte.errors.MaxRuntimeExceededError, match=r"test.slow ran longer than max_runtime=0:00:00.1"
+    ):
         run(slow)
 
     assert ended == [True]
@@ -128,9 +130,7 @@ def test_each_attempt_has_its_own_run_time(env):
 
 
 def test_the_deadline_counts_all_attempts_and_waits(env):
-    @env.task(
-        timeout=flyte.Timeout(deadline=0.3), retries=flyte.RetryStrategy(100, flyte.Backoff(0.1))
-    )
+    @env.task(timeout=flyte.Timeout(deadline=0.3), retries=flyte.RetryStrategy(100, flyte.Backoff(0.1)))
     async def never() -> None:
         raise ValueError("again")
 
@@ -236,7 +236,9 @@ def test_after_limits_no_thread_and_no_task_is_left(env):
 
 @pytest.mark.parametrize("limit", ["max_runtime", "deadline"])
 def test_an_asynchronous_body_that_blocks_the_loop_is_stopped_too(env, limit):
-    @env.task(timeout=flyte.Timeout(max_runtime=0.2) if limit == "max_runtime" else flyte.Timeout(deadline=0.2))
+    @env.task(
+        timeout=flyte.Timeout(max_runtime=0.2) if limit == "max_runtime" else flyte.Timeout(deadline=0.2)
+    )
     async def blocks() -> None:
         while True:
             time.sleep(0.01)

@@ -27,12 +27,27 @@ def double(env):
 @pytest.mark.parametrize(
     ("args", "kwargs", "error", "message"),
     [
-        ((), {}, TypeError, r"test.double\(x: float, note: str = ''\) -> float: missing a required argument: 'x'"),
+        (
+            (),
+            {},
+            TypeError,
+            r"test.double\(x: float, note: str = ''\) -> float: missing a required argument: 'x'",
+        ),
         ((1, "a", 2), {}, TypeError, "too many positional arguments"),
         ((1,), {"z": 1}, TypeError, "unexpected keyword argument 'z'"),
         ((1,), {"x": 1}, TypeError, "multiple values for argument 'x'"),
-        (("no",), {}, flyte.errors.RuntimeDataValidationError, "test.double: input 'x': expected float, got 'no' .str."),
-        ((1, 2), {}, flyte.errors.RuntimeDataValidationError, "test.double: input 'note': expected str, got 2 .int."),
+        (
+            ("no",),
+            {},
+            flyte.errors.RuntimeDataValidationError,
+            "test.double: input 'x': expected float, got 'no' .str.",
+        ),
+        (
+            (1, 2),
+            {},
+            flyte.errors.RuntimeDataValidationError,
+            "test.double: input 'note': expected str, got 2 .int.",
+        ),
     ],
 )
 def test_a_wrong_call_raises_before_there_is_a_run(double, args, kwargs, error, message):
@@ -155,7 +170,11 @@ def test_the_source_says_which_process_it_was(double):
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"mode": "cloud"}, flyte.errors.DefinitionError, "mode='cloud' is none of 'local', 'hybrid', 'remote'"),
+        (
+            {"mode": "cloud"},
+            flyte.errors.DefinitionError,
+            "mode='cloud' is none of 'local', 'hybrid', 'remote'",
+        ),
         ({"nmae": "x"}, TypeError, "has no option 'nmae'; it has .*name"),
         ({"name": "No Spaces"}, flyte.errors.DefinitionError, "cannot name a run"),
         ({"labels": {"a": 1}}, TypeError, "dict of text to text"),

@@ -165,7 +165,9 @@ def test_a_helper_that_calls_a_task_is_refused(env):
         await a_calls()
 
     for root in (body, a_body):
-        with pytest.raises(flyte.errors.TraceDoesNotAllowNestedTasksError, match="is traced and called the task test."):
+        with pytest.raises(
+            flyte.errors.TraceDoesNotAllowNestedTasksError, match="is traced and called the task test."
+        ):
             flyte.run(root)
 
 

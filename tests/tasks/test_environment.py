@@ -17,12 +17,21 @@ def test_tasks_inherit_and_go_before():
         pass
 
     @env.task(
-        resources=flyte.Resources(cpu=2), env_vars={"B": "2"}, secrets="two", cache="disable", interruptible=False
+        resources=flyte.Resources(cpu=2),
+        env_vars={"B": "2"},
+        secrets="two",
+        cache="disable",
+        interruptible=False,
     )
     def own() -> None:
         pass
 
-    assert (plain.resources.cpu, plain.cache.behavior, plain.interruptible, plain.queue) == (1, "auto", True, "q")
+    assert (plain.resources.cpu, plain.cache.behavior, plain.interruptible, plain.queue) == (
+        1,
+        "auto",
+        True,
+        "q",
+    )
     assert dict(plain.env_vars) == {"A": "1", "B": "1"}
     assert (own.resources.cpu, own.cache.behavior, own.interruptible, own.queue) == (2, "disable", False, "q")
     assert dict(own.env_vars) == {"A": "1", "B": "2"}
@@ -62,7 +71,12 @@ def test_a_clone_differs_in_what_is_given_and_has_no_tasks():
 
     clone = env.clone_with("clone", env_vars={"B": "2"}, reusable=None)
 
-    assert (clone.name, dict(clone.env_vars), clone.reusable, clone.cache.behavior) == ("clone", {"B": "2"}, None, "auto")
+    assert (clone.name, dict(clone.env_vars), clone.reusable, clone.cache.behavior) == (
+        "clone",
+        {"B": "2"},
+        None,
+        "auto",
+    )
     assert list(clone.tasks) == []
     assert list(env.tasks) == ["base.task"]
     with pytest.raises(TypeError, match="no parameter 'nmae'"):

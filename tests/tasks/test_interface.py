@@ -118,7 +118,7 @@ def test_interfaces_with_other_names_or_types_have_other_identities():
 
     assert len({of(func).digest for func in (a, b, c, d, e, f)}) == 6
     assert of(a).digest == of(functools.wraps(a)(lambda x: x)).digest
-    assert "Interface(t(x: int) -> int)" == repr(of(a))
+    assert repr(of(a)) == "Interface(t(x: int) -> int)"
 
 
 def test_callable_objects_have_an_interface():

@@ -166,7 +166,7 @@ def test_methods_partials_and_callables_can_be_tasks():
             return x + self.k
 
     method = env.task(Thing(10).add)
-    part = env.task(functools.partial(lambda x, y: x + y, 5))  # noqa: E731
+    part = env.task(functools.partial(lambda x, y: x + y, 5))
 
     assert flyte.run(method, 1).outputs() == (11,)
     assert flyte.run(part, 1).outputs() == (6,)
@@ -311,10 +311,14 @@ class TestLazy:
     def test_a_name_that_nobody_has_is_said_with_those_that_there_are(self):
         lazy = Task.get("templates.nothing", auto_version="latest")
 
-        with pytest.raises(flyte.errors.RemoteTaskNotFoundError, match="'templates.nothing'; known tasks are .*module_task"):
+        with pytest.raises(
+            flyte.errors.RemoteTaskNotFoundError, match="'templates.nothing'; known tasks are .*module_task"
+        ):
             flyte.run(lazy)
 
-    @pytest.mark.parametrize("versions", [{}, {"version": "1", "auto_version": "latest"}, {"auto_version": "x"}])
+    @pytest.mark.parametrize(
+        "versions", [{}, {"version": "1", "auto_version": "latest"}, {"auto_version": "x"}]
+    )
     def test_one_kind_of_version_is_needed(self, versions):
         with pytest.raises(flyte.errors.DefinitionError, match="version"):
             Task.get("templates.module_task", **versions)

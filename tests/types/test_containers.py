@@ -117,8 +117,8 @@ N = TypeVar("N", bound=int)
     [
         (list[int], list[int]),
         (dict[str, int], dict[str, int]),
-        (Optional[int], int | None),  # noqa: UP045 - users write it
-        (Union[int, str], int | str),  # noqa: UP007 - users write it
+        (Optional[int], int | None),
+        (Union[int, str], int | str),
         (UserId, int),
         (N, int),
         (Annotated[int, "note"], int),

@@ -8,7 +8,14 @@ HERE = Path(__file__).parent
 
 
 def test_mypy_accepts_what_is_right_and_finds_what_is_wrong(tmp_path):
-    command = [sys.executable, "-m", "mypy", "--strict", f"--cache-dir={tmp_path}", str(HERE / "decorated.py")]
+    command = [
+        sys.executable,
+        "-m",
+        "mypy",
+        "--strict",
+        f"--cache-dir={tmp_path}",
+        str(HERE / "decorated.py"),
+    ]
 
     found = subprocess.run(command, capture_output=True, text=True, cwd=HERE.parents[1], check=False)
 

@@ -4,6 +4,7 @@ import ast
 import asyncio
 import importlib
 import inspect
+import linecache
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -11,11 +12,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from flyte_jupyter.ids import digest
 from flyte_jupyter.notebook.body import Body, Ran
 from flyte_jupyter.notebook.celltask.names import Names
 
 _AWAIT = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-_SHOWN = "shown"
+_SHOWN = "_shown_"
 
 
 def _nothing(_node: ast.stmt) -> None:
@@ -150,11 +152,14 @@ class Statements:
         node.args.args = [ast.arg(arg=given) for given in inputs]
         node.args.kwonlyargs = [ast.arg(arg=given) for given in code]
         node.args.kw_defaults = [ast.Constant(value=None) for _ in code]
-        tree = ast.fix_missing_locations(ast.Module(body=[node], type_ignores=[]))
+        text = ast.unparse(ast.fix_missing_locations(node))
+        file = f"<{name} {digest('cell', text)[:12]}>"
         try:
-            module = self.body.shell.compile(tree, self.body.name, "exec")
+            module = self.body.shell.compile(ast.parse(text), file, "exec")
         except (SyntaxError, ValueError):
             return None
+        # Its own text, free of layout and remarks, so that neither counts; tracebacks and diffs show it.
+        linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
         inner = next(const for const in module.co_consts if isinstance(const, types.CodeType))
         made = types.FunctionType(inner, self.body.shell.user_global_ns, name)
         made.__kwdefaults__ = dict(code)
@@ -165,7 +170,7 @@ class Statements:
         yield ast.Pass()  # so that a text at the beginning is no documentation
         for node, mode in self.steps:
             if isinstance(node, ast.Expr):
-                target = ast.Name(id=f"{_SHOWN} {mode}", ctx=ast.Store())  # no name that the cell could have
+                target = ast.Name(id=f"{_SHOWN}{mode}", ctx=ast.Store())
                 yield ast.copy_location(ast.Assign(targets=[target], value=node.value), node)
             else:
                 yield node
