@@ -2,6 +2,7 @@
 
 import base64
 import io
+import itertools
 import os
 import textwrap
 
@@ -11,7 +12,6 @@ from hypothesis import strategies as st
 
 import flyte_jupyter as flyte
 from flyte_jupyter import redaction
-import itertools
 
 VALUE = "s3cr3t-Value/with+specials=="
 HERE = flyte.with_runcontext(isolation="thread")

@@ -1,6 +1,7 @@
 """Environment variables and secrets reach the body that asked for them, its child processes, and nobody else."""
 
 import asyncio
+import contextlib
 import os
 import subprocess
 import sys
@@ -11,7 +12,6 @@ import pytest
 
 import flyte_jupyter as flyte
 from flyte_jupyter.backends import environ
-import contextlib
 
 HERE = flyte.with_runcontext(isolation="thread")
 
