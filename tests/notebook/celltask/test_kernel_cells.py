@@ -1,0 +1,113 @@
+"""Cells as tasks in a real kernel: figures, values, tracebacks, and what comes back after a restart."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+CACHED = "%%flyte_task --cache auto\n"
+
+
+@pytest.fixture(scope="module")
+def kernel(tmp_path_factory):
+    from kernel import Kernel
+
+    started = Kernel(tmp_path_factory.mktemp("kernel")).load()
+    yield started
+    started.close()
+
+
+def test_a_cell_binds_its_outputs_and_shows_its_value(kernel):
+    kernel.run("raw = [3, 1, 2]")
+    done = kernel.run("%%flyte_task clean\nbest = max(raw)\nprint('looking')\nbest * 2")
+
+    assert (done.stdout, done.value) == ("looking\n", "6")
+    assert kernel.run("best, _").value == "(3, 6)"
+
+
+def test_the_result_of_a_restored_cell_is_an_output_of_it(kernel):
+    cell = (
+        CACHED
+        + "from IPython.display import display, HTML\ndisplay(HTML('<b>b</b>'))\ntotal = sum(raw)\ntotal"
+    )
+    kernel.run("raw = [3, 1, 2]")
+    first = kernel.run(cell)
+    again = kernel.run(cell)
+
+    assert first.value == again.value == "6"
+    assert again.displays[0] == first.displays[0]
+    assert "restored from just now" in again.displays[-1]["text/plain"]
+    assert kernel.run("_").value == "6"
+
+
+def test_inline_figures_appear_and_appear_again(kernel):
+    kernel.run("%matplotlib inline\nimport matplotlib.pyplot as plt")
+    cell = CACHED + "fig, ax = plt.subplots()\nax.plot([1, 2, 3])\nax.set_title('t');"
+    first = kernel.run(cell)
+    again = kernel.run(cell)
+
+    for done in (first, again):
+        assert done.status == "ok", done.traceback
+        assert [("image/png" in d) for d in done.displays if "image/png" in d] == [True]
+    assert "restored" in again.displays[-1]["text/plain"]
+    assert kernel.run("ax.get_title(), plt.get_fignums()").value == "('t', [])"
+
+
+def test_an_error_is_of_its_class_and_ends_at_the_line_of_the_cell(kernel):
+    done = kernel.run("%%flyte_task\na = 1\nb = {}['gone']")
+
+    assert done.error == "KeyError: 'gone'"
+    assert "line 3" in done.traceback
+    assert "Cell In[" in done.traceback
+    assert "flyte_jupyter" not in done.traceback
+    assert kernel.run("a").value == "1"
+
+
+def test_magics_shell_lines_and_await_work_in_it(kernel):
+    done = kernel.run(
+        "%%flyte_task\nimport asyncio\n!echo shell\nx = await asyncio.sleep(0, 5)\n%time y = x + 1\ny"
+    )
+
+    assert "shell" in done.stdout
+    assert done.value == "6"
+
+
+def test_the_loop_in_a_cell_is_that_of_the_notebook(kernel):
+    kernel.run("import asyncio\nqueue = asyncio.Queue()\nwaiting = asyncio.ensure_future(queue.get())")
+    kernel.run("%%flyte_task\nawait queue.put(7)\ngot = await waiting")
+
+    assert kernel.run("got").value == "7"
+
+
+def test_a_new_kernel_restores_what_was_kept(kernel, tmp_path):
+    from kernel import Kernel
+
+    cells = [
+        "import pandas as pd\nraw = pd.DataFrame({'a': [1, 2, None]})",
+        CACHED + "clean = raw.dropna()\nprint('slow')",
+        CACHED + "clean['b'] = clean.a * 2\nclean.b.sum()",
+    ]
+    first = [kernel.run(cell) for cell in cells]
+    fresh = Kernel(tmp_path, home=kernel.folder / "home").load()
+    again = [fresh.run(cell) for cell in cells]
+    doubled = fresh.run("clean.b.tolist()").value
+    fresh.close()
+
+    assert [d.stdout for d in again] == [d.stdout for d in first]
+    assert again[2].value == first[2].value
+    assert all("restored" in d.displays[-1]["text/plain"] for d in again[1:])
+    assert doubled == "[2.0, 4.0]"
+
+
+def test_what_the_line_cannot_mean_is_said_in_one_line(kernel):
+    for line, word in (
+        ("--run", "runs at once"),
+        ("-o nothing", "does not assign"),
+        ("--background", "functions"),
+    ):
+        done = kernel.run(f"%%flyte_task {line}\nx = 1")
+
+        assert word in done.stderr
+        assert done.status == "error"

@@ -1,0 +1,231 @@
+"""Cells as tasks in a shell in this process."""
+
+import contextlib
+import io
+
+import pytest
+from IPython.core.displaypub import DisplayPublisher
+from IPython.core.interactiveshell import InteractiveShell
+
+from flyte_jupyter.engine.setup import process
+from flyte_jupyter.notebook.celltask.run import run_cell
+
+
+class Shell:
+    """A fresh shell on a store of the test."""
+
+    def __init__(self):
+        InteractiveShell.clear_instance()
+        self.shell = InteractiveShell.instance()
+        self.shown = []
+        shown = self.shown
+
+        class Publisher(DisplayPublisher):
+            def publish(self, data, metadata=None, **more):
+                shown.append((data, metadata or {}))
+
+        self.shell.display_pub = Publisher()
+
+    @property
+    def names(self):
+        return self.shell.user_ns
+
+    def plain(self, text):
+        result = self.shell.run_cell(text, store_history=True)
+        assert result.success, result.error_in_exec
+        return result
+
+    def cell(self, text, **options):
+        """Run a cell as a task; gives what it printed, and the note."""
+        self.shown.clear()
+        out = io.StringIO()
+        self.names["_go"] = lambda: run_cell(self.shell, text, **options)
+        with contextlib.redirect_stdout(out):
+            result = self.shell.run_cell("_go()", store_history=True)
+        self.error = result.error_in_exec
+        notes = [data["text/plain"] for data, metadata in self.shown if "flyte_jupyter" in metadata]
+        return out.getvalue(), " ".join(notes)
+
+
+@pytest.fixture
+def shell(tmp_path):
+    before = process.setup
+    process.change(folder=tmp_path, _open=type(before._open)())
+    yield Shell()
+    process.setup.close()
+    process.setup = before
+
+
+def test_inputs_are_found_and_outputs_bound(shell):
+    shell.plain("raw = [3, 1, 2]")
+    shell.cell("best = max(raw)\nordered = sorted(raw)")
+
+    assert (shell.names["best"], shell.names["ordered"]) == (3, [1, 2, 3])
+
+
+def test_a_kept_cell_is_restored_with_its_text_and_value(shell):
+    shell.plain("raw = [3, 1, 2]")
+    cell = "print('working')\nbest = max(raw)\nbest"
+    first, note = shell.cell(cell, cache="auto")
+    del shell.names["best"]
+    second, again = shell.cell(cell, cache="auto")
+
+    assert note == ""
+    assert "restored from just now" in again
+    assert "working" in second
+    assert "3" in second.split("Out")[1]
+    assert shell.names["best"] == 3
+    assert shell.names["_"] == 3
+    assert first.split("Out")[0] == second.split("Out")[0]
+
+
+def test_another_input_runs_again(shell):
+    shell.plain("raw = [1]")
+    shell.cell("n = len(raw)", cache="auto")
+    shell.plain("raw.append(2)")
+    _, note = shell.cell("n = len(raw)", cache="auto")
+
+    assert (shell.names["n"], note) == (2, "")
+
+
+def test_a_helper_that_changes_runs_again(shell):
+    shell.plain("def f(): return 1")
+    shell.cell("n = f()", cache="auto")
+    shell.plain("def f(): return 2")
+    shell.cell("n = f()", cache="auto")
+
+    assert shell.names["n"] == 2
+
+
+def test_a_shown_constant_that_changes_runs_again(shell):
+    shell.cell("'one'", cache="auto")
+    out, note = shell.cell("'two'", cache="auto")
+
+    assert "two" in out
+    assert note == ""
+
+
+def test_comments_and_layout_do_not_matter(shell):
+    shell.cell("n = 1 + 1", cache="auto")
+    _, note = shell.cell("# a remark\n\nn = (1 +\n     1)", cache="auto")
+
+    assert "restored" in note
+
+
+def test_an_input_changed_in_place_is_changed_again_and_stays_the_same_object(shell):
+    shell.plain("xs = [1]\nalias = xs\nbox = {'xs': xs}")
+    shell.cell("xs.append(2)", cache="auto")
+    shell.plain("xs[:] = [1]")
+    _, note = shell.cell("xs.append(2)", cache="auto")
+
+    assert "restored" in note
+    assert shell.names["alias"] == [1, 2]
+    assert shell.names["box"]["xs"] is shell.names["xs"] is shell.names["alias"]
+
+
+def test_aliases_of_equal_inputs_make_another_key(shell):
+    shell.plain("a = [1]\nd = [a, a]")
+    shell.cell("d[0].append(2)", cache="auto")
+    shell.plain("d = [[1], [1]]")
+    shell.cell("d[0].append(2)", cache="auto")
+
+    assert shell.names["d"] == [[1, 2], [1]]
+
+
+def test_a_view_of_an_input_is_restored_as_one(shell):
+    shell.plain("import numpy as np\nbase = np.zeros(4)")
+    shell.cell("view = base[1:3]", cache="auto")
+    del shell.names["view"]
+    _, note = shell.cell("view = base[1:3]", cache="auto")
+    shell.names["base"][1] = 7
+
+    assert "restored" in note
+    assert shell.names["view"][0] == 7
+
+
+def test_outputs_that_are_asked_for_are_all_that_is_bound(shell):
+    for _ in range(2):
+        _, note = shell.cell("tmp = 2\nresult = tmp * 2", cache="auto", outputs=("result",))
+
+        assert shell.names["result"] == 4
+        assert "tmp" not in shell.names
+        del shell.names["result"]
+    assert "restored" in note
+
+
+@pytest.mark.parametrize(
+    ("setup", "cell", "reason"),
+    [
+        ("x = 1", "y = eval('x')", "line 1: what eval() reads is not seen"),
+        ("", "import threading\nlock = threading.Lock()", "its output `lock` is a lock"),
+        ("", "import os\nos.environ['FLYTE_T'] = '1'; del os.environ['FLYTE_T']", "it changes the module os"),
+        ("g = (i for i in 'ab')", "first = next(g)", "its input `g` has no content that can be compared"),
+        ("class C: n = 0", "C.n = 1", "it changes the type C"),
+        ("it = iter('ab')", "first = next(it)", "it changes `it` in place"),
+        ("x = [1]\ndef f(): return x", "y = f()\ny.append(2)", "it changes what it depends on: `x`"),
+        ("", "import decimal\ndecimal.getcontext().prec = 7\nx = 1", "the context of decimal"),
+    ],
+)
+def test_what_cannot_be_brought_back_runs_and_says_why(shell, setup, cell, reason):
+    import decimal
+
+    shell.plain(setup)
+    _, note = shell.cell(cell, cache="auto")
+    _, again = shell.cell(cell, cache="auto") if "next" not in cell else ("", note)
+    decimal.getcontext().prec = 28
+
+    assert reason in note
+    assert "restored" not in again
+    assert shell.error is None
+
+
+def test_a_data_file_that_changes_runs_again(shell, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in.txt").write_text("one")
+    cell = "text = open('in.txt').read()"
+    shell.cell(cell, cache="auto")
+    (tmp_path / "in.txt").write_text("other")
+    shell.cell(cell, cache="auto")
+
+    assert shell.names["text"] == "other"
+
+
+def test_a_written_file_that_is_gone_is_written_again(shell, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    cell = "with open('out.txt', 'w') as f:\n    f.write('x')"
+    shell.cell(cell, cache="auto")
+    _, kept = shell.cell(cell, cache="auto")
+    (tmp_path / "out.txt").unlink()
+    shell.cell(cell, cache="auto")
+
+    assert "restored" in kept
+    assert (tmp_path / "out.txt").read_text() == "x"
+
+
+def test_names_before_the_failing_line_stay_bound(shell):
+    shell.cell("a = 1\nraise KeyError('stop')\nb = 2")
+
+    assert type(shell.error) is KeyError
+    assert shell.names["a"] == 1
+    assert "b" not in shell.names
+
+
+def test_a_function_in_a_value_lives_in_the_notebook(shell):
+    shell.plain("k = 2")
+    for _ in range(2):
+        _, note = shell.cell("f = lambda x: x * k", cache="auto")
+    shell.plain("k = 10")
+
+    assert "restored" in note
+    assert shell.names["f"](3) == 30
+
+
+def test_the_record_of_a_run_has_its_task_and_outputs(shell):
+    shell.plain("raw = [1, 2]")
+    shell.cell("total = sum(raw)", name="add")
+    store = process.setup.store()
+    (row,) = store.runs()
+    state = store.state(row.name)
+
+    assert state.root.task == "notebook.add"
+    assert state.phase.value == "SUCCEEDED"
