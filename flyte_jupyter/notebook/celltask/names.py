@@ -5,57 +5,12 @@ import dis
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from flyte_jupyter.notebook.celltask import effects
 from flyte_jupyter.tasks.slicing.names import nested
 
 _LOADS = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"})
 _ABOUT = frozenset({"__name__", "__qualname__", "__module__", "__doc__", "__file__", "__builtins__"})
-_UNSEEN = {
-    "eval": "what eval() reads is not seen",
-    "exec": "what exec() does is not seen",
-    "globals": "what is done through globals() is not seen",
-    "locals": "what is done through locals() is not seen",
-    "input": "input() asks for something new each time",
-    "breakpoint": "breakpoint() stops each time",
-    "__import__": "what __import__() loads is not seen",
-    "get_ipython": "magics and shell commands have effects that cannot be kept",
-}
-_BARE = {"vars": "what is read through vars() is not seen", "dir": "what is read through dir() is not seen"}
 _INLINE = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-_CHANGING = frozenset(
-    [
-        "add",
-        "append",
-        "appendleft",
-        "clear",
-        "discard",
-        "extend",
-        "extendleft",
-        "fill",
-        "fit",
-        "fit_transform",
-        "insert",
-        "partial_fit",
-        "pop",
-        "popitem",
-        "popleft",
-        "put",
-        "remove",
-        "resize",
-        "reverse",
-        "rotate",
-        "seed",
-        "setdefault",
-        "setflags",
-        "shuffle",
-        "sort",
-        "symmetric_difference_update",
-        "difference_update",
-        "intersection_update",
-        "update",
-        "write",
-        "writelines",
-    ]
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,14 +38,14 @@ class Names:
         """Read them from a cell's statements."""
         flow = _Flow()
         flow.block(tree.body)
-        stores = tuple(dict.fromkeys(_stores(tree)))
+        stored = tuple(dict.fromkeys(effects.stores(tree)))
         return cls(
             reads=tuple(flow.reads),
             binds=tuple(flow.binds),
             deletes=tuple(flow.deletes),
-            changes=tuple(dict.fromkeys((*stores, *_calls(tree)))),
-            stores=stores,
-            unseen=tuple(_unseen(tree)),
+            changes=tuple(dict.fromkeys((*stored, *effects.calls(tree)))),
+            stores=stored,
+            unseen=tuple(effects.unseen(tree)),
         )
 
 
@@ -288,39 +243,3 @@ def _outside(node: ast.stmt | ast.expr) -> Iterator[str]:
 def _lets_errors_through(expr: ast.expr) -> bool:
     """Whether a block under a context manager always runs to its end or raises: as with ``open``."""
     return isinstance(expr, ast.Call) and isinstance(expr.func, ast.Name) and expr.func.id == "open"
-
-
-def root_of(node: ast.expr) -> str:
-    """Give the name at the beginning of ``name.attribute[item]``; empty if there is none."""
-    while isinstance(node, ast.Attribute | ast.Subscript | ast.Starred):
-        node = node.value
-    return node.id if isinstance(node, ast.Name) else ""
-
-
-def _stores(tree: ast.Module) -> Iterator[str]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute | ast.Subscript) and not isinstance(node.ctx, ast.Load):
-            yield from filter(None, [root_of(node)])
-
-
-def _calls(tree: ast.Module) -> Iterator[str]:
-    """Name what a method may change, as far as the method's name or ``inplace=True`` tells."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
-            yield node.target.id
-        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
-            continue
-        inplace = any(word.arg == "inplace" for word in node.keywords)
-        if node.func.attr in _CHANGING or inplace:
-            yield from filter(None, [root_of(node.func)])
-
-
-def _unseen(tree: ast.Module) -> Iterator[tuple[int, str]]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in _UNSEEN:
-            yield node.lineno, _UNSEEN[node.id]
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.args:
-            if node.func.id in _BARE:
-                yield node.lineno, _BARE[node.func.id]
-        elif isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names):
-            yield node.lineno, f"import * from {node.module} hides which names are bound"

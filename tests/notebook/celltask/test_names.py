@@ -4,7 +4,8 @@ import ast
 
 import pytest
 
-from flyte_jupyter.notebook.celltask.names import Names, root_of
+from flyte_jupyter.notebook.celltask.effects import root_of
+from flyte_jupyter.notebook.celltask.names import Names
 
 
 def names(text):

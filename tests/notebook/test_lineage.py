@@ -1,0 +1,169 @@
+"""The notebook's graph: where values come from, and what is out of date."""
+
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+
+from flyte_jupyter.engine.setup import process
+from flyte_jupyter.notebook.cells import Cells
+from flyte_jupyter.notebook.lineage import Lineage, Node
+from flyte_jupyter.notebook.lineage_cells import connect
+from flyte_jupyter.notebook.lineage_picture import graph, sentences
+
+
+def ran(lineage, cell, takes="", gives="", content="1", number=0, **more):
+    begun = lineage.begun(Node(cell=cell, title=cell, number=number), takes.split())
+    return begun.ended(cell, {name: f"{name} {content}" for name in gives.split()}, **more)
+
+
+@pytest.fixture
+def chain():
+    """Raw makes clean makes plot; other stands alone."""
+    found = ran(Lineage(), "raw", gives="r", number=1)
+    found = ran(found, "clean", "r", "c", number=2)
+    found = ran(found, "plot", "c", "p", number=3)
+    return ran(found, "other", gives="o", number=4)
+
+
+def test_after_a_run_from_top_to_bottom_nothing_is_stale(chain):
+    assert chain.stale() == ()
+    assert [(e.start, e.end, e.names) for e in chain.edges()] == [
+        ("raw", "clean", ("r",)),
+        ("clean", "plot", ("c",)),
+    ]
+
+
+def test_another_result_makes_all_below_it_stale(chain):
+    changed = ran(chain, "raw", gives="r", content="2", number=5)
+
+    assert changed.stale() == ("clean", "plot")
+    assert changed.outdated("clean") == ("r",)
+    assert changed.state("plot") == "stale"
+    assert changed.state("other") == "fresh"
+
+
+def test_the_same_result_makes_nothing_stale(chain):
+    assert ran(chain, "raw", gives="r", number=5).stale() == ()
+
+
+def test_stale_cells_are_brought_up_to_date_in_order(chain):
+    changed = ran(chain, "raw", gives="r", content="2", number=5)
+
+    assert changed.order() == ("clean", "plot")
+    once = ran(changed, "clean", "r", "c", "2", number=6)
+    assert once.order() == ("plot",)
+    assert ran(once, "plot", "c", "p", "2", number=7).stale() == ()
+
+
+def test_a_step_with_an_equal_result_ends_the_chain(chain):
+    changed = ran(chain, "raw", gives="r", content="2", number=5)
+
+    assert ran(changed, "clean", "r", "c", "1", number=6).stale() == ()
+
+
+def test_a_cell_that_changes_what_it_takes_is_not_stale_by_itself():
+    found = ran(Lineage(), "make", gives="df", number=1)
+    found = ran(found, "extend", "df", "df", "wide", number=2)
+    found = ran(found, "use", "df", "u", number=3)
+
+    assert found.stale() == ()
+    assert ran(found, "make", gives="df", content="new", number=4).order() == ("extend", "use")
+
+
+def test_a_name_defined_again_makes_nothing_stale_and_is_told():
+    found = ran(Lineage(), "one", gives="x", number=1)
+    found = ran(found, "use", "x", "y", number=2)
+    found = ran(found, "two", gives="x", content="2", number=3)
+
+    assert found.stale() == ()
+    assert found.redefined("use") == ("x",)
+    assert "x is defined anew by a later cell" in sentences(found)[1]
+    assert found.origin("x").cell == "two"
+
+
+def test_a_failed_cell_is_failed_and_what_it_no_longer_gives_is_missing_below(chain):
+    failed = ran(chain, "raw", number=5, state="failed")
+
+    assert failed.state("raw") == "failed"
+    assert "clean" in failed.stale()
+
+
+def test_cells_that_need_each_other_come_to_an_end():
+    found = ran(Lineage(), "a", gives="x", number=1)
+    found = ran(found, "b", "x", "y", number=2)
+    found = ran(found, "a", "y", "x", "2", number=3)
+
+    assert found.order() in {("b", "a"), ("a", "b")}
+
+
+def test_a_deleted_cell_is_forgotten(chain):
+    assert chain.without("raw").edges()[0].start == "clean"
+
+
+def test_the_picture_says_each_state_in_words(chain):
+    bundle = graph(ran(chain, "raw", gives="r", content="2", number=5))
+
+    assert "In[5] raw: fresh" in bundle["text/plain"]
+    assert "In[2] clean: stale, takes r of In[5] raw, r changed since" in bundle["text/plain"]
+    assert bundle["text/html"].startswith("<img")
+    assert graph(Lineage())["text/plain"] == "no cell has run yet"
+
+
+@pytest.fixture
+def notebook(tmp_path):
+    before = process.setup
+    process.change(folder=tmp_path, _open=type(before._open)())
+    InteractiveShell.clear_instance()
+    shell = InteractiveShell.instance()
+    cells = Cells(shell)
+    shell.events.register("pre_run_cell", cells.begin)
+    following, undo = connect(shell, cells)
+
+    def run(text, cell):
+        shell.run_cell(text, store_history=True, cell_id=cell)
+        return following.lineage
+
+    yield run
+    undo()
+    process.setup.close()
+    process.setup = before
+
+
+def test_cells_of_a_shell_are_followed(notebook):
+    notebook("import math\nraw = [1, 2]", "a")
+    notebook("total = sum(raw)", "b")
+    found = notebook("raw.append(total)", "c")
+
+    assert found.stale() == ()
+    assert [(e.start, e.end, e.names) for e in found.edges()] == [
+        ("a", "b", ("raw",)),
+        ("a", "c", ("raw",)),
+        ("b", "c", ("total",)),
+    ]
+    assert notebook("import math\nraw = [5]", "a").order() == ("b", "c")
+
+
+def test_a_helper_counts_with_what_it_reads(notebook):
+    notebook("k = 2", "a")
+    notebook("def f(x): return x * k", "b")
+    notebook("y = f(3)", "c")
+
+    assert "c" in notebook("k = 5", "a").stale()
+    assert "c" in notebook("def f(x): return x + k", "b").stale()
+
+
+def test_a_run_is_the_origin_of_what_its_cell_binds(notebook):
+    notebook(
+        "import flyte_jupyter as flyte\nenv = flyte.TaskEnvironment('lineage')\n"
+        "@env.task(cache='auto')\ndef double(n: int) -> int:\n    return 2 * n",
+        "a",
+    )
+    first = notebook("out = flyte.run(double, 4).outputs()[0]", "b")
+    again = notebook("out = flyte.run(double, 4).outputs()[0]", "b")
+
+    assert first.origin("out").run
+    assert (first.state("b"), again.state("b")) == ("fresh", "cached")
+    assert first.nodes["b"].is_task
+
+
+def test_a_failing_cell_is_told(notebook):
+    assert notebook("1 / 0", "a").state("a") == "failed"
