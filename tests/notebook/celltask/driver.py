@@ -15,7 +15,7 @@ MAGIC = {"uncached": "%%flyte_task\n", "cached": "%%flyte_task --cache auto\n"}
 
 
 def main(way, out, folder, only):
-    from books import BOOKS
+    from cellbooks import BOOKS
 
     Path(folder).mkdir(parents=True, exist_ok=True)
     found = {}

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from books import BOOKS
+from cellbooks import BOOKS
 
 DRIVER = Path(__file__).parent / "driver.py"
 WAYS = ("uncached", "cached", "restored")
