@@ -109,7 +109,8 @@ class Heap:
         self._kinds.append(kind)
         self._names.append(name)
         if kind.parts is not None:
-            return list(kind.parts(value))
+            parts = list(kind.parts(value))
+            return [] if ATOMS.issuperset(map(type, parts)) else parts
         self._unnamed(name, *_inside(value))
         return []
 

@@ -52,7 +52,7 @@ class CellTask:
 
     def run(self) -> Coroutine[Any, Any, None] | None:
         """Run the cell, or restore what it left behind; a coroutine where it awaits."""
-        runner = with_runcontext(mode=self._line.get("mode"))
+        runner = with_runcontext(mode=self._line.get("mode"), isolation="thread")
         if self._statements.body.is_async:
             return self._awaited(runner)
         self._run(runner)
@@ -100,6 +100,10 @@ class CellTask:
             raise UsageError("--background is for functions: a cell binds its outputs when it ends")
         if (line.get("mode") or process.setup.mode) == "remote":
             raise UsageError("a cell without functions runs in this kernel: --mode local or hybrid")
+        if line.get("isolation", "auto") not in {"auto", "thread"}:
+            raise UsageError(
+                f"a cell without functions runs in this kernel, not in a {line.get('isolation')}"
+            )
         bound = {*self._statements.names.binds, *self._statements.names.changes}
         unknown = [name for name in line.get("outputs", ()) if name not in bound]
         if unknown:
