@@ -35,6 +35,11 @@ _FIT = (
 )
 
 
+def report_page(html: str) -> str:
+    """Write a report as a page of its own, which still has to be shown in a sandbox."""
+    return _HEAD + clean(html)
+
+
 def report_frame(html: str, *, height: int = 420, title: str = "Report") -> Html:
     """Show a report in its sandbox.
 
