@@ -213,8 +213,14 @@ def _for_export(to: argparse.ArgumentParser) -> None:
     to.add_argument("--force", action="store_true", help="write over a file that was changed by hand")
 
 
-def _for_lint(to: argparse.ArgumentParser) -> None:
+def _notebook(to: argparse.ArgumentParser) -> None:
     to.add_argument("notebook", metavar="NOTEBOOK.ipynb")
+
+
+def _for_graph(to: argparse.ArgumentParser) -> None:
+    to.add_argument(
+        "what", metavar="RUN", nargs="?", default=LAST, help=f"{_NAMED}; or a notebook: NOTEBOOK.ipynb"
+    )
 
 
 def _for_demo(to: argparse.ArgumentParser) -> None:
@@ -246,6 +252,14 @@ COMMANDS = (
     Command(
         name="report", does="write an action's report to a file", act="pages:report",
         arguments=_for_report, example="report last summary -o summary.html",
+    ),
+    Command(
+        name="graph", does="tell what a run's actions called, or how a notebook's cells depend on each other",
+        act="graphs:graph", arguments=_for_graph, example="graph analysis.ipynb",
+    ),
+    Command(
+        name="stale", does="tell which cells of a notebook are out of date, and why",
+        act="graphs:stale", arguments=_notebook, example="stale analysis.ipynb",
     ),
     Command(
         name="abort", does="stop a run, by interrupting the process on this machine that drives it",
@@ -284,7 +298,7 @@ COMMANDS = (
     ),
     Command(
         name="lint", does="check a notebook: order, names, paths, tasks", act="modules:lint",
-        arguments=_for_lint, example="lint analysis.ipynb",
+        arguments=_notebook, example="lint analysis.ipynb",
     ),
     Command(
         name="gc", does="remove old runs and what nothing refers to", act="sweeping:gc",

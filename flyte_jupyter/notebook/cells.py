@@ -1,7 +1,8 @@
 """Which cell is running, and which one a piece of code stands in."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,6 +64,15 @@ class Cells:
         self._by_code[self._code_name(info)] = cell
         if info.store_history:
             self._ids[cell.number] = cell.id
+
+    @contextmanager
+    def inside(self) -> Iterator[None]:
+        """Let other cells run inside of the one that is running."""
+        outer = self.current
+        try:
+            yield
+        finally:
+            self.current = outer
 
     def of_code(self, filename: str) -> Cell | None:
         """Find the cell that the code with this file name was compiled from."""

@@ -10,7 +10,7 @@ from IPython.core.error import UsageError
 from flyte_jupyter.engine.options import ISOLATIONS
 from flyte_jupyter.engine.setup import process
 from flyte_jupyter.loading import load
-from flyte_jupyter.notebook import again, asked, borrowed, content, why
+from flyte_jupyter.notebook import again, asked, borrowed, content, stale, why
 from flyte_jupyter.notebook.command import NAMED, Command, Given, for_a_run, run_of
 from flyte_jupyter.notebook.here import Here
 from flyte_jupyter.notebook.options import BY_NAME, Line
@@ -21,7 +21,11 @@ from flyte_jupyter.tasks.environment import TaskEnvironment, environments
 
 
 def run(given: Given, here: Here) -> Any:
-    """Run a task with inputs from the notebook's names."""
+    """Run a task with inputs from the notebook's names, or the cells that are out of date."""
+    if given.stale == (given.task is not None):
+        raise UsageError("%flyte run takes a TASK, or --stale for the cells that are out of date")
+    if given.stale:
+        return stale.run_stale(here)
     task = here.task(given.task)
     chosen = {name: getattr(given, name) for name in ("mode", "isolation")}
     said = {name: BY_NAME[name].value(text) for name, text in chosen.items() if text}
@@ -100,8 +104,9 @@ def _tasks(found: Any) -> str:
 
 
 def _for_run(to: argparse.ArgumentParser) -> None:
-    to.add_argument("task", metavar="TASK", help="a task's name, or a variable that holds one")
+    to.add_argument("task", metavar="TASK", nargs="?", help="a task's name, or a variable that holds one")
     to.add_argument("inputs", metavar="NAME=VALUE", nargs="*", help="an input; a Python expression")
+    to.add_argument("--stale", action="store_true", help="run the cells that are out of date instead")
     to.add_argument("--mode", help="local, hybrid or remote")
     to.add_argument("--isolation", help=", ".join(ISOLATIONS))
     to.add_argument("--as", dest="to", metavar="RUNVAR", help="the variable that gets the run")
@@ -130,7 +135,13 @@ def _for_why(to: argparse.ArgumentParser) -> None:
 
 
 COMMANDS = (
-    Command(name="run", does="run a task", example="run train df=frame lr=0.05", act=run, arguments=_for_run),
+    Command(
+        name="run",
+        does="run a task, or with --stale the cells that are out of date",
+        example="run train df=frame lr=0.05",
+        act=run,
+        arguments=_for_run,
+    ),
     Command(name="show", does="show a run's card", example="show last", act=show, arguments=for_a_run),
     Command(name="report", does="show a report", example="report last", act=report, arguments=_for_report),
     Command(
@@ -148,6 +159,7 @@ COMMANDS = (
         act=explain,
         arguments=_for_why,
     ),
+    *stale.COMMANDS,
     *again.COMMANDS,
     *content.COMMANDS,
     Command(name="env", does="show what the kernel is connected to", example="env", act=env),

@@ -11,7 +11,7 @@ from traitlets import TraitError
 from flyte_jupyter.config import Settings
 from flyte_jupyter.engine.setup import process
 from flyte_jupyter.errors import DefinitionError
-from flyte_jupyter.notebook import completion, reprs, tracebacks
+from flyte_jupyter.notebook import completion, lineage_cells, reprs, tracebacks
 from flyte_jupyter.notebook.blocks import Blocks, Publish
 from flyte_jupyter.notebook.cells import Cells
 from flyte_jupyter.notebook.formed import forming
@@ -33,9 +33,11 @@ def load(shell: Any) -> None:
         undo.callback(process.observe(blocks))
         undo.callback(_add_magics(shell, magics))
         undo.callback(_add(shell.input_transformers_cleanup, forming(shell, CELL), at=0))
-        undo.callback(_add(shell.input_transformers_post, awaiting(shell)))
-        undo.callback(_add(shell.Completer.custom_matchers, completion.matcher(magics.here)))
+        undo.callback(_add(shell.input_transformers_post, awaiting(shell, lambda: magics.here)))
         undo.callback(_on(shell, "pre_run_cell", cells.begin))
+        magics.following, unfollow = lineage_cells.connect(shell, cells)
+        undo.callback(unfollow)
+        undo.callback(_add(shell.Completer.custom_matchers, completion.matcher(magics.here)))
         undo.callback(_on(shell, "post_run_cell", _interrupts(blocks, cells)))
         undo.callback(reprs.register(shell, blocks.is_shown))
         undo.callback(tracebacks.watch(shell))

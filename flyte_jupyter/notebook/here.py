@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 
@@ -11,6 +11,9 @@ from flyte_jupyter.notebook.blocks import Blocks
 from flyte_jupyter.notebook.cells import Cells
 from flyte_jupyter.tasks.environment import TaskEnvironment, environments
 from flyte_jupyter.tasks.template import TaskTemplate
+
+if TYPE_CHECKING:
+    from flyte_jupyter.notebook.lineage_cells import Following
 
 Task = TaskTemplate[..., Any]
 
@@ -23,12 +26,14 @@ class Here:
         shell: the interactive shell.
         cells: follows its cells.
         blocks: the runs that it started and that go on.
+        following: keeps the graph of its cells.
         defaults: the values of options that are set for it.
     """
 
     shell: Any
     cells: Cells
     blocks: Blocks
+    following: "Following"
     defaults: Mapping[str, Any] = field(default_factory=dict)
 
     @property

@@ -16,11 +16,13 @@ class Origin:
         cell: the cell that bound it or changed it last.
         content: tells this value from others of the same cell; equal for equal values.
         run: the run that made it, if one did.
+        words: a small value in words.
     """
 
     cell: str
     content: str
     run: str = ""
+    words: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,9 +34,10 @@ class Node:
         title: what it is called: its task's name, or what it binds.
         number: the number of the execution.
         text: its source.
-        state: how it ended; staleness is found by ``Lineage.state``.
+        state: how it ended, or "stale" if it has not run; other staleness is found by ``Lineage.state``.
         took: the names that it took, with where their values came from then.
         gave: the names that it bound or changed, with the digests of the values.
+        words: small values among them, in words.
         runs: the runs that it started.
         is_task: whether the cell is a task, or runs one.
     """
@@ -46,6 +49,7 @@ class Node:
     state: State = "fresh"
     took: Mapping[str, Origin | None] = field(default_factory=dict)
     gave: Mapping[str, str] = field(default_factory=dict)
+    words: Mapping[str, str] = field(default_factory=dict)
     runs: tuple[str, ...] = ()
     is_task: bool = False
 
@@ -84,6 +88,7 @@ class Lineage:
         state: State = "fresh",
         runs: tuple[str, ...] = (),
         deleted: Iterable[str] = (),
+        words: Mapping[str, str] | None = None,
     ) -> "Lineage":
         """Let it end.
 
@@ -93,13 +98,18 @@ class Lineage:
             state: "fresh", "cached" or "failed".
             runs: the runs that it started.
             deleted: the names that it deleted.
+            words: small values in words, by name.
         """
         node = self.nodes.get(cell, Node(cell=cell))
-        run = runs[-1] if runs else ""
-        made = {name: Origin(cell=cell, content=content, run=run) for name, content in contents.items()}
+        run, told = runs[-1] if runs else "", dict(words or {})
+        made = {
+            name: Origin(cell=cell, content=content, run=run, words=told.get(name, ""))
+            for name, content in contents.items()
+        }
         gone = set(deleted)
         origins = {name: origin for name, origin in self.origins.items() if name not in gone}
-        ended = replace(node, state=state, gave=dict(contents), runs=runs, is_task=node.is_task or bool(runs))
+        is_task = node.is_task or bool(runs)
+        ended = replace(node, state=state, gave=dict(contents), words=told, runs=runs, is_task=is_task)
         return Lineage({**self.nodes, cell: ended}, {**origins, **made})
 
     def origin(self, name: str) -> Origin | None:
@@ -115,6 +125,10 @@ class Lineage:
             name for name, origin in self._taken(node) if self._gives(origin, name) != origin.content
         )
 
+    def changes(self, cell: str) -> tuple[str, ...]:
+        """Say how what a cell took is different now, a name each: with both values, where they are small."""
+        return tuple(self._change(name, self.nodes[cell].took[name]) for name in self.outdated(cell))
+
     def redefined(self, cell: str) -> tuple[str, ...]:
         """Name what a cell took that another cell has defined since: running it again takes that."""
         node = self.nodes[cell]
@@ -122,9 +136,13 @@ class Lineage:
         return tuple(name for name, o in self._taken(node) if (n := now.get(name)) and n.cell != o.cell)
 
     def stale(self) -> tuple[str, ...]:
-        """Name the cells that are out of date: what they took has changed, or was made by one that is."""
-        found = {cell for cell in self.nodes if self.outdated(cell)}
+        """Name the cells that are out of date: what they took has changed, or was made by one that is.
+
+        A cell that failed counts as such if others take values from it.
+        """
         links = [(edge.start, edge.end) for edge in self.edges()]
+        found = {cell for cell, node in self.nodes.items() if node.state == "stale" or self.outdated(cell)}
+        found |= {start for start, _ in links if self.nodes[start].state == "failed"}
         while more := {end for start, end in links if start in found and end not in found}:
             found |= more
         return tuple(cell for cell in self.nodes if cell in found)
@@ -157,6 +175,10 @@ class Lineage:
                 names.setdefault((origin.cell, cell), []).append(name)
         return tuple(Edge(start=a, end=b, names=tuple(found)) for (a, b), found in names.items())
 
+    def marked(self, cell: str, state: State) -> "Lineage":
+        """Let a cell have ended otherwise than it seemed: its run in the background came to an end."""
+        return replace(self, nodes={**self.nodes, cell: replace(self.nodes[cell], state=state)})
+
     def without(self, cell: str) -> "Lineage":
         """Forget a cell that was deleted from the notebook; its values stay."""
         return replace(self, nodes={c: node for c, node in self.nodes.items() if c != cell})
@@ -166,6 +188,14 @@ class Lineage:
         for name, origin in node.took.items():
             if origin is not None and origin.cell != node.cell and origin.cell in self.nodes:
                 yield name, origin
+
+    def _change(self, name: str, origin: Origin | None) -> str:
+        maker = self.nodes[origin.cell] if origin is not None else Node(cell="")
+        now = maker.words.get(name, "")
+        if name not in maker.gave:
+            return f"`{name}` is not made any more"
+        known = origin is not None and origin.words and now and origin.words != now
+        return f"`{name}` {origin.words} -> {now}" if known and origin else f"`{name}` changed"
 
     def _gives(self, origin: Origin, name: str) -> str | None:
         return self.nodes[origin.cell].gave.get(name)

@@ -1,28 +1,46 @@
 """Follows the cells of a shell and keeps the notebook's lineage: what each took, gave and ran."""
 
-import ast
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from types import FunctionType, ModuleType
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from IPython.core.error import UsageError
+
 from flyte_jupyter.engine.setup import process
-from flyte_jupyter.notebook.cells import Cells
-from flyte_jupyter.notebook.celltask.contents import data_digest
+from flyte_jupyter.notebook.cells import Cell, Cells
 from flyte_jupyter.notebook.celltask.names import Names
+from flyte_jupyter.notebook.formed import line_of
 from flyte_jupyter.notebook.lineage import Lineage, Node, State
-from flyte_jupyter.tasks.slicing.names import uses_of
-from flyte_jupyter.tasks.source import slice_of
-from flyte_jupyter.tasks.template import TaskTemplate
+from flyte_jupyter.notebook.lineage_content import content_of, words_of
+from flyte_jupyter.notebook.lineage_names import MAGIC, is_hidden, names_of, taken, title_of
+from flyte_jupyter.notebook.render.phases import BAD
 
 if TYPE_CHECKING:
     from flyte_jupyter.runs.run import Run
 
-_HIDDEN = re.compile(r"_+|_i+|_i?\d+|_ih|_oh|_dh|In|Out|exit|quit|get_ipython|_exit_code|__\w+__")
-_MAGIC = re.compile(r"\s*%%flyte_task\b[^\n]*\n?")
-_LARGE = 64 * 1024 * 1024
-_MANY = 200_000
 _MISSING: Any = object()
+_NO_CODE = ("%", "!", "?")
+
+
+@dataclass(eq=False)
+class _Execution:
+    """A cell that is running.
+
+    Args:
+        node: the cell.
+        message: the request that it was executed by.
+        names: the names that its text takes and binds.
+        before: the notebook's names before it.
+        runs: the runs that it has started.
+    """
+
+    node: Node
+    message: str
+    names: Names
+    before: Mapping[str, Any]
+    runs: "list[Run]" = field(default_factory=list)
 
 
 class Following:
@@ -34,54 +52,87 @@ class Following:
     """
 
     def __init__(self, shell: Any, cells: Cells) -> None:
-        self.lineage = Lineage()
+        self._lineage = Lineage()
         self._shell = shell
         self._cells = cells
-        self._before: dict[str, Any] = {}
-        self._runs: list[Run] = []
-        self._names = Names()
-        self._key = ""
+        self._going: list[_Execution] = []
+        self._open: dict[str, list[Run]] = {}
+
+    @property
+    def lineage(self) -> Lineage:
+        """The graph as it is now; cells whose runs went on in the background end with these."""
+        for cell, runs in list(self._open.items()):
+            if all(run.done() for run in runs):
+                del self._open[cell]
+                failed = any(run.phase in BAD for run in runs)
+                self._lineage = self._lineage.marked(cell, "failed" if failed else _state(runs))
+        return self._lineage
 
     def begin(self, info: Any) -> None:
         """Take note of a cell that is about to run; the callback of ``pre_run_cell``."""
-        cell = self._cells.current
-        self._key = cell.id or f"In[{cell.number}]"
-        self._runs = []
-        scope = self._shell.user_ns
-        self._before = dict(scope)
-        text = info.raw_cell or ""
-        self._names = names_of(self._shell, text)
-        task = bool(_MAGIC.match(text))
-        node = Node(cell=self._key, title=self._title(), number=cell.number, text=text, is_task=task)
-        self.lineage = self.lineage.begun(node, taken(self._names.reads, scope))
+        cell, scope = self._cells.current, self._shell.user_ns
+        # What is left of an earlier request never ended as cells do; a cell that runs others is of the same.
+        self._going = [one for one in self._going if one.message == cell.message]
+        text = _text(cell, info.raw_cell or "")
+        names = names_of(self._shell, text)
+        key = cell.id or f"In[{cell.number}]"
+        title, task = title_of(text, names), MAGIC.match(text) is not None
+        node = Node(cell=key, title=title, number=cell.number, text=text, is_task=task)
+        self._going.append(_Execution(node, cell.message, names, dict(scope)))
+        took = taken(names.reads, scope)
+        if took or names.binds or names.deletes:
+            self._lineage = self._lineage.begun(node, took)
+        else:
+            self._lineage = self._lineage.without(key)
 
     def end(self, result: Any) -> None:
         """Take note of its end; the callback of ``post_run_cell``."""
-        if not self._key:
+        if not self._going:
             return
-        scope, before = self._shell.user_ns, self._before
-        changed = {*self._names.binds, *self._names.changes}
-        gave = {
-            name: content_of(value)
-            for name, value in list(scope.items())
-            if not _HIDDEN.fullmatch(name)
-            and not isinstance(value, ModuleType)
-            and (name in changed or before.get(name, _MISSING) is not value)
-        }
-        gone = [name for name in before if name not in scope]
+        going = self._going.pop()
+        gave, scope = self._gave(going), self._shell.user_ns
+        succeeded = bool(getattr(result, "success", True))
+        key = going.node.cell
+        if key not in self._lineage.nodes:
+            failed = not succeeded and not going.node.text.lstrip().startswith(_NO_CODE)
+            if not (gave or going.runs or failed):
+                return  # it has nothing to do with the notebook's values: a print, a help text
+            self._lineage = self._lineage.begun(going.node, ())
+        self._open.pop(key, None)
+        if rest := [run for run in going.runs if not run.done()]:
+            self._open[key] = rest
         state: State = "failed"
-        if getattr(result, "success", True):
-            state = "cached" if self._runs and all(map(_is_restored, self._runs)) else "fresh"
-        runs = tuple(run.name for run in self._runs)
-        self.lineage = self.lineage.ended(self._key, gave, state=state, runs=runs, deleted=gone)
-        self._key, self._before, self._runs = "", {}, []
+        if succeeded:
+            state = "running" if rest else _state(going.runs)
+        self._lineage = self._lineage.ended(
+            key,
+            gave,
+            state=state,
+            runs=tuple(run.name for run in going.runs),
+            deleted=[name for name in going.before if name not in scope],
+            words={name: words for name in gave if (words := words_of(name, scope[name]))},
+        )
 
     def __call__(self, run: "Run") -> None:
-        """Take note of a run that the cell starts; an observer of the engine."""
-        self._runs.append(run)
+        """Take note of a run that begins; an observer of the engine."""
+        message = self._cells.message()
+        going = next((one for one in reversed(self._going) if one.message == message), None)
+        if going is not None:
+            going.runs.append(run)
 
-    def _title(self) -> str:
-        return ", ".join(self._names.binds[:3]) or "cell"
+    def _gave(self, going: _Execution) -> dict[str, str]:
+        """Digest what a cell has bound, and what it has changed in place."""
+        gave: dict[str, str] = {}
+        for name, value in list(self._shell.user_ns.items()):
+            if is_hidden(name) or isinstance(value, ModuleType):
+                continue
+            if name in going.names.binds or going.before.get(name, _MISSING) is not value:
+                gave[name] = content_of(value)
+            elif name in going.names.changes:
+                origin, content = self._lineage.origin(name), content_of(value)
+                if origin is None or origin.cell == going.node.cell or origin.content != content:
+                    gave[name] = content
+        return gave
 
 
 def connect(shell: Any, cells: Cells) -> tuple[Following, Callable[[], None]]:
@@ -99,73 +150,14 @@ def connect(shell: Any, cells: Cells) -> tuple[Following, Callable[[], None]]:
     return following, disconnect
 
 
-def _is_restored(run: "Run") -> bool:
-    return run.state.root.cache == "hit"
+def _text(cell: Cell, raw: str) -> str:
+    """Write a cell so that it can be run again: one that is a task by its metadata gets its magic line."""
+    said = None
+    if not raw.lstrip().startswith("%%"):
+        with suppress(UsageError):  # running the cell says so
+            said = line_of(cell.meta)
+    return raw if said is None else f"%%flyte_task {said}\n{raw}"
 
 
-def names_of(shell: Any, text: str) -> Names:
-    """Read the names of a cell; none where it is no Python."""
-    body = _MAGIC.sub("", text, count=1)
-    if body.lstrip().startswith("%%"):
-        return Names()
-    try:
-        return Names.of(ast.parse(shell.transform_cell(body)))
-    except (SyntaxError, ValueError):
-        return Names()
-
-
-def taken(names: Iterable[str], scope: Mapping[str, Any]) -> tuple[str, ...]:
-    """Name what code takes from the notebook, through its functions and tasks, too."""
-    found: dict[str, None] = {}
-    todo = list(names)
-    while todo:
-        name = todo.pop(0)
-        if name in found or name not in scope or isinstance(scope[name], ModuleType):
-            continue
-        found[name] = None
-        todo += _globals_of(scope[name], scope)
-    return tuple(found)
-
-
-def content_of(value: Any) -> str:
-    """Digest a value so that equal ones can be told; a large one counts as new each time."""
-    func = _function(value)
-    if func is not None:
-        return _safely(lambda: slice_of(func).version)
-    if _size(value) > _LARGE:
-        return f"large {id(value)}"
-    return _safely(lambda: data_digest(value, {}))
-
-
-def _safely(make: Callable[[], str]) -> str:
-    try:
-        return make()
-    except Exception:  # noqa: BLE001 - looking at values runs their own code
-        return ""
-
-
-def _size(value: Any) -> int:
-    """Estimate bytes without a walk over the data."""
-    size = getattr(value, "nbytes", None)
-    if isinstance(size, int):
-        return size
-    if hasattr(value, "memory_usage"):
-        return int(_safely(lambda: str(int(value.memory_usage(deep=False).sum()))) or 0)
-    many = len(value) if isinstance(value, list | dict | set | tuple) else 0
-    return _LARGE + 1 if many > _MANY else 0
-
-
-def _function(value: Any) -> Any:
-    if isinstance(value, FunctionType):
-        return value
-    return getattr(value, "func", None) if isinstance(value, TaskTemplate) else None
-
-
-def _globals_of(value: Any, scope: Mapping[str, Any]) -> Iterator[str]:
-    func = _function(value)
-    functions = [func] if func is not None else []
-    if isinstance(value, type) and value.__module__ == "__main__":
-        functions += [found for found in vars(value).values() if isinstance(found, FunctionType)]
-    for found in functions:
-        if isinstance(found, FunctionType) and found.__globals__ is scope:
-            yield from (name for name, _ in uses_of(found.__code__).reads)
+def _state(runs: "list[Run]") -> State:
+    return "cached" if runs and all(run.state.root.cache == "hit" for run in runs) else "fresh"

@@ -19,15 +19,21 @@ _STYLE = (
     ".b{fill:#f0f2f5;stroke:#c3c8d0}.e{fill:none;stroke:#8b919c;stroke-width:1.4}"
     "@media(prefers-color-scheme:dark){text{fill:#eceef1}.s{fill:#b6bcc6}.b{fill:#2a2f37;stroke:#4a515c}}"
 )
+_ITSELF: Mapping[State, str] = {"stale": "it has not run", "failed": "it failed"}
 _HIGH, _LETTER, _ROOM, _LABEL, _MARGIN = 42.0, 7.2, 44.0, 28, 8.0
 
 
 def graph(lineage: Lineage) -> dict[str, str]:
     """Draw the notebook's graph: a MIME bundle with the picture and the words."""
+    words = graph_words(lineage)
     if not lineage.nodes:
-        return {"text/plain": "no cell has run yet"}
-    words = "\n".join(sentences(lineage))
+        return {"text/plain": words}
     return {"text/html": str(_drawn(lineage, words)), "text/plain": words}
+
+
+def graph_words(lineage: Lineage) -> str:
+    """Say the notebook's graph in words."""
+    return "\n".join(sentences(lineage)) or "no cell has bound or taken a value yet"
 
 
 def sentences(lineage: Lineage) -> list[str]:
@@ -35,25 +41,45 @@ def sentences(lineage: Lineage) -> list[str]:
     return [_sentence(lineage, node) for node in lineage.nodes.values()]
 
 
+def stale_words(lineage: Lineage) -> str:
+    """Say which cells are out of date and why, one line a cell, in the order of bringing them up to date."""
+    found = [f"{name_of(lineage, cell)}: {reason(lineage, cell)}" for cell in lineage.order()]
+    return "\n".join(found) or "nothing is out of date"
+
+
+def reason(lineage: Lineage, cell: str) -> str:
+    """Say why a cell is out of date; empty if it is not."""
+    changed = lineage.changes(cell)
+    if changed:
+        return ", ".join(changed)
+    if lineage.nodes[cell].state in _ITSELF:
+        return _ITSELF[lineage.nodes[cell].state]
+    stale = set(lineage.stale())
+    before = [name_of(lineage, e.start) for e in lineage.edges() if e.end == cell and e.start in stale]
+    return f"it takes from {', '.join(before)}, which is out of date" if cell in stale else ""
+
+
 def _sentence(lineage: Lineage, node: Node) -> str:
     before = [
-        f"{', '.join(e.names)} of {_name(lineage, e.start)}" for e in lineage.edges() if e.end == node.cell
+        f"{', '.join(e.names)} of {name_of(lineage, e.start)}" for e in lineage.edges() if e.end == node.cell
     ]
-    parts = [f"{_name(lineage, node.cell)}: {lineage.state(node.cell)}"]
+    state = lineage.state(node.cell)
+    parts = [f"{name_of(lineage, node.cell)}: {state}"]
+    parts[0] += f" because {reason(lineage, node.cell)}" if state == "stale" else ""
     parts += [f"takes {'; '.join(before)}"] if before else []
-    changed, anew = lineage.outdated(node.cell), lineage.redefined(node.cell)
-    parts += [f"{', '.join(changed)} changed since"] if changed else []
+    anew = lineage.redefined(node.cell)
     parts += [f"{', '.join(anew)} is defined anew by a later cell"] if anew else []
-    return ", ".join(parts)
+    return "; ".join(parts)
 
 
-def _name(lineage: Lineage, cell: str) -> str:
+def name_of(lineage: Lineage, cell: str) -> str:
+    """Name a cell: the number of its last execution, and its task or what it binds."""
     node = lineage.nodes[cell]
     return f"In[{node.number}] {node.title}" if node.number else node.title
 
 
 def _drawn(lineage: Lineage, words: str) -> Html:
-    labels = {cell: shorten(_name(lineage, cell), _LABEL) for cell in lineage.nodes}
+    labels = {cell: shorten(name_of(lineage, cell), _LABEL) for cell in lineage.nodes}
     boxes = [Box(key=c, width=_ROOM + _LETTER * len(label), height=_HIGH) for c, label in labels.items()]
     drawing = arrange(boxes, [(edge.start, edge.end) for edge in lineage.edges()])
     wide, high = drawing.width + 2 * _MARGIN, drawing.height + 2 * _MARGIN

@@ -1,6 +1,7 @@
 """``%%flyte_task``, ``%flyte`` and their settings, as the shell knows them."""
 
 import ast
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -15,9 +16,11 @@ from flyte_jupyter.notebook import body, options
 from flyte_jupyter.notebook.blocks import Blocks
 from flyte_jupyter.notebook.cells import Cells
 from flyte_jupyter.notebook.here import Here
+from flyte_jupyter.notebook.lineage_cells import Following
 
 CELL = "flyte_task"
 _CALL = f"get_ipython().run_cell_magic('{CELL}'"
+_STALE = re.compile(r"get_ipython\(\)\.run_line_magic\('flyte', 'run\b[^']*--stale\b[^']*'\)\s*$")
 _DEFAULTS = ("env", "image", "cpu", "memory", "gpu", "cache", "retries", "timeout", "isolation")
 
 
@@ -47,6 +50,7 @@ class FlyteMagics(Magics):
     isolation = Unicode(help="What surrounds their bodies on this machine.").tag(config=True)
 
     blocks: Blocks
+    following: Following
 
     def __init__(self, shell: Any, cells: Cells, settings: Settings) -> None:
         super().__init__(shell)
@@ -59,7 +63,13 @@ class FlyteMagics(Magics):
     @property
     def here(self) -> Here:
         """What the sub-commands work on."""
-        return Here(shell=self.shell, cells=self._cells, blocks=self.blocks, defaults=self.defaults())
+        return Here(
+            shell=self.shell,
+            cells=self._cells,
+            blocks=self.blocks,
+            following=self.following,
+            defaults=self.defaults(),
+        )
 
     @cell_magic(CELL)  # type: ignore[arg-type] # it takes any function
     @no_var_expand
@@ -107,14 +117,21 @@ class FlyteMagics(Magics):
 FlyteMagics.flyte_task.__doc__ = options.documentation()  # type: ignore[assignment] # it is a function
 
 
-def awaiting(shell: Any) -> Callable[[list[str]], list[str]]:
-    """Make the transformation that lets a cell under ``%%flyte_task`` await at its top level."""
+def awaiting(shell: Any, here: Callable[[], Here]) -> Callable[[list[str]], list[str]]:
+    """Make the transformation that lets a cell under ``%%flyte_task`` await at its top level.
+
+    The same for ``%flyte run --stale``, if a cell that it runs awaits.
+    """
 
     def transform(lines: list[str]) -> list[str]:
-        if not lines or not lines[0].startswith(_CALL) or not shell.autoawait:
+        if not lines or not shell.autoawait:
             return lines
         text = "".join(lines)
-        return [f"await {text}"] if body.awaits(shell, body.python_of(shell, _cell_of(text))) else lines
+        if lines[0].startswith(_CALL):
+            waits = body.awaits(shell, body.python_of(shell, _cell_of(text)))
+        else:
+            waits = bool(_STALE.match(text)) and load("flyte_jupyter.notebook.stale:awaits_something")(here())
+        return [f"await {text}"] if waits else lines
 
     return transform
 

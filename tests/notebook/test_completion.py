@@ -28,7 +28,7 @@ def names(kernel):
         ("%%flyte_task --env m", ["ml", "ml_env"]),
         ("%%flyte_task --image ", ["small", "auto"]),
         ("%%flyte_task --ru", ["--run"]),
-        ("%flyte s", ["show", "secrets"]),
+        ("%flyte s", ["show", "stale", "secrets"]),
         ("%flyte cache ", ["ls", "explain", "clear"]),
         ("%flyte show do", ["done"]),
         ("%flyte show la", ["last"]),

@@ -103,9 +103,9 @@ def test_the_picture_says_each_state_in_words(chain):
     bundle = graph(ran(chain, "raw", gives="r", content="2", number=5))
 
     assert "In[5] raw: fresh" in bundle["text/plain"]
-    assert "In[2] clean: stale, takes r of In[5] raw, r changed since" in bundle["text/plain"]
+    assert "In[2] clean: stale because `r` changed; takes r of In[5] raw" in bundle["text/plain"]
     assert bundle["text/html"].startswith("<img")
-    assert graph(Lineage())["text/plain"] == "no cell has run yet"
+    assert graph(Lineage())["text/plain"] == "no cell has bound or taken a value yet"
 
 
 @pytest.fixture
