@@ -1,15 +1,16 @@
 """Which synchronous bodies run on which threads, and how they are stopped.
 
-A body is stopped by raising an exception in its thread. That happens only while the user's code runs: as
-soon as a body calls a task it is covered, so that the engine's own steps are never cut in two, and a stop
-that comes in the meantime takes effect when the body goes on.
+A body is stopped by raising an exception in its thread, as ``interrupting`` says. That happens only while
+the user's code runs: as soon as a body calls a task it is covered, so that the engine's own steps are never
+cut in two, and a stop that comes in the meantime takes effect when the body goes on.
 """
 
 import os
 import signal
 import threading
+import time
 
-from flyte_jupyter.loading import load
+from flyte_jupyter.backends.interrupting import interrupt, keep_trying, let_arrive
 
 
 class Stopped(BaseException):
@@ -23,7 +24,7 @@ class Body:
         run: the run that it belongs to.
     """
 
-    __slots__ = ("covered", "hit", "ident", "outer", "run", "stopped")
+    __slots__ = ("chased", "covered", "hit", "ident", "outer", "run", "stopped")
 
     def __init__(self, run: str) -> None:
         self.run = run
@@ -31,6 +32,7 @@ class Body:
         self.outer: Body | None = None
         self.covered = True
         self.stopped = False
+        self.chased = False
         self.hit = False
 
 
@@ -73,12 +75,15 @@ class Bodies:
         raise Stopped
 
     def cover(self, body: Body) -> None:
-        """Let nothing be raised in this thread for a while."""
+        """Let nothing be raised in this thread, which is the body's own, for a while."""
         with self._lock:
             body.covered = True
             if body.hit:
                 body.hit = False
-                raise_in(body.ident, None)  # raised, perhaps not delivered yet
+                try:  # noqa: SIM105 - it could arrive between the steps of suppress()
+                    let_arrive()
+                except Stopped:
+                    pass
 
     def cover_current(self) -> Body | None:
         """Cover the innermost body of this thread and give it; None if there is none.
@@ -131,8 +136,32 @@ class Bodies:
             if body is last:
                 break
         if not top.covered and not top.hit and top.ident != threading.get_ident():
-            top.hit = True
-            _interrupt(top)
+            self._reach(top)
+
+    def _reach(self, body: Body) -> None:
+        """Raise in a thread; in the main thread by a signal, which also ends a system call that waits."""
+        if self.on_main_thread(body) and _interruptible():
+            # Delivered before the body can be covered: taking the lock for that lets signals through.
+            body.hit = True
+            signal.pthread_kill(body.ident, signal.SIGINT)
+        elif not body.chased and not self._hit(body, time.monotonic()):
+            body.chased = True
+            threading.Thread(target=self._chase, args=(body,), name="flyte-stop", daemon=True).start()
+
+    def _chase(self, body: Body) -> None:
+        """Raise as soon as the thread is where that harms nobody, unless the body is covered before."""
+
+        def attempt(since: float) -> bool:
+            with self._lock:
+                body.chased = not (body.covered or body.hit or self._hit(body, since))
+                return not body.chased
+
+        keep_trying(attempt)
+
+    @staticmethod
+    def _hit(body: Body, since: float) -> bool:
+        body.hit = interrupt(body.ident, Stopped, since)
+        return body.hit
 
     def _reset(self) -> None:
         self._lock = threading.Lock()
@@ -151,26 +180,9 @@ def _chain(body: Body | None) -> "list[Body]":
     return out
 
 
-def _interrupt(body: Body) -> None:
-    """Raise in a thread; in the main thread by a signal, which also ends a system call that waits."""
-    if threading.main_thread().ident == body.ident and _interruptible():
-        # Delivered before the body can be covered: taking the lock for that lets signals through.
-        signal.pthread_kill(body.ident, signal.SIGINT)
-    else:
-        raise_in(body.ident, Stopped)
-
-
 def _interruptible() -> bool:
     """Whether SIGINT ends what the main thread does: with Python's own handler, or that of asyncio.run."""
     if not hasattr(signal, "pthread_kill"):
         return False
     handler = signal.getsignal(signal.SIGINT)
     return handler is signal.default_int_handler or "_on_sigint" in str(getattr(handler, "func", ""))
-
-
-def raise_in(ident: int, kind: type[BaseException] | None) -> None:
-    """Raise an exception in a thread, at its next step of Python code; None takes it back."""
-    ctypes = load("ctypes")
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(
-        ctypes.c_ulong(ident), ctypes.py_object(kind) if kind is not None else None
-    )

@@ -8,9 +8,11 @@ import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
 from typing import Any, TypeVar
 
-from flyte_jupyter.backends.bodies import Stopped, bodies, raise_in
+from flyte_jupyter.backends.bodies import Stopped, bodies
+from flyte_jupyter.backends.interrupting import interrupt, keep_trying
 
 T = TypeVar("T")
 
@@ -74,10 +76,7 @@ class Loops:
         for loop in list(self._loops):
             task = asyncio.current_task(loop)
             if task is not None and is_ours(task) and not _answers(loop):
-                thread = _threads.get(loop)
-                if thread is not None and asyncio.current_task(loop) is task:
-                    raise_in(thread, Stopped)
-                    return True
+                return keep_trying(partial(_cut, loop, task), GRACE / 2)
         return False
 
     def replace_stuck(self) -> None:
@@ -110,6 +109,13 @@ def _started() -> asyncio.AbstractEventLoop:
 
     threading.Thread(target=work, name="flyte-loop", daemon=True).start()
     return loop
+
+
+def _cut(loop: asyncio.AbstractEventLoop, task: "asyncio.Task[Any]", since: float) -> bool:
+    """Stop the step that a task is in; True if it is, or has gone on meanwhile."""
+    if asyncio.current_task(loop) is not task:
+        return True
+    return interrupt(_threads[loop], Stopped, since)
 
 
 def _answers(loop: asyncio.AbstractEventLoop) -> bool:

@@ -219,10 +219,11 @@ class Started:
 
     def _enforce(self) -> None:
         """See to it that a stopped run ends."""
+        end = time.monotonic() + GRACE
         if self._ended.wait(PATIENCE):
             return
         loop.unblock(self._live.owns)
-        if self._ended.wait(GRACE - PATIENCE):
+        if self._ended.wait(max(0.0, end - time.monotonic())):
             return
         self._finish(ActionAbortedError(f"run {self.handle.name} was aborted and did not end by itself"))
         if self._future is not None:

@@ -136,7 +136,8 @@ class _Work:
     def _unblock(self, limit: float) -> None:
         if not self._over.wait(limit):
             name = self._task.get_name()
-            self._blocked = loop.unblock(lambda task: task.get_name() == name)
+            self._blocked = True  # before it can be noticed
+            loop.unblock(lambda task: task.get_name() == name)
 
     def _noticing(self, event: Event) -> None:
         if not self._over.is_set():  # otherwise nobody waits for it any more

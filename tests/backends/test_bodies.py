@@ -1,6 +1,9 @@
 """Bodies are stopped in the user's code only, each by itself, and threads are reused."""
 
 import asyncio
+import copy
+import importlib
+import sys
 import threading
 import time
 
@@ -207,3 +210,74 @@ async def test_a_function_that_never_got_a_thread_is_not_called(monkeypatch):
     later[0]()
 
     assert ran == []
+
+
+KEEPING = """
+import threading
+
+lock = threading.Lock()
+
+
+def step():
+    lock.acquire()
+    for _ in range(2000):
+        pass
+    lock.release()
+"""
+
+
+@pytest.fixture
+def keeping(tmp_path, monkeypatch):
+    (tmp_path / "site-packages").mkdir()
+    (tmp_path / "site-packages" / "keeping.py").write_text(KEEPING)
+    monkeypatch.syspath_prepend(str(tmp_path / "site-packages"))
+    yield importlib.import_module("keeping")
+    sys.modules.pop("keeping")
+
+
+def test_no_lock_of_a_library_stays_locked(keeping):
+    def work():
+        while True:
+            keeping.step()
+            for _ in range(2000):
+                pass
+
+    def started(ready):
+        return on_thread(lambda: entered("mine", work, ready))
+
+    for _ in range(20):
+        thread, raised = started(ready := threading.Event())
+        ready.wait(5)
+        bodies.stop("mine")
+        thread.join(5)
+        assert isinstance(raised[0], Stopped)
+        assert keeping.lock.acquire(timeout=1)
+        keeping.lock.release()
+
+
+def test_a_body_that_waits_for_events_again_and_again_is_stopped():
+    ready, never = threading.Event(), threading.Event()
+    thread, raised = on_thread(lambda: entered("mine", lambda: spin(lambda: never.wait(0.01)), ready))
+    ready.wait(5)
+
+    bodies.stop("mine")
+
+    thread.join(2)
+    assert isinstance(raised[0], Stopped)
+    never.set()
+    assert never.wait(1)
+
+
+def test_a_body_that_stays_in_a_library_is_stopped_too():
+    deep = [[] for _ in range(10**6)]
+    ready = threading.Event()
+
+    def work():
+        while True:
+            copy.deepcopy(deep)
+
+    thread, raised = on_thread(lambda: entered("mine", work, ready))
+    ready.wait(5)
+    bodies.stop("mine")
+    thread.join(5)
+    assert isinstance(raised[0], Stopped)
