@@ -20,6 +20,7 @@ def used(spec: ActionSpec, used: Usage, limit: Enforced) -> AttemptUsed:
         said["memory"] = f"{size_text(memory)}, {limit.memory_by or 'not enforced'}"
     if cpu is not None:
         said["cpu"] = f"{cpu_text(cpu)}, {limit.cpu_by or 'not enforced'}"
+    said |= limit.notes
     return AttemptUsed(
         run=spec.run.name, action=spec.id.name, time=time.time(), attempt=spec.attempt,
         cpu=round(used.cpu, 6), peak=used.peak, limits=said,
@@ -35,7 +36,7 @@ def reason(task: TaskSpec, process: Process) -> Exception:
     status = burial.status
     if status is None:
         return RuntimeSystemError(
-            "WorkerLost", f"the worker of {task.name} is gone, and nobody knows why", "worker"
+            "WorkerLost", f"the worker of {task.name} is gone, {burial.note}", "worker"
         )
     if status < 0:
         name = signal.Signals(-status).name

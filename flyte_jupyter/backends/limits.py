@@ -8,7 +8,7 @@ import os
 import resource
 import secrets
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,11 +50,13 @@ class Enforced:
         limits: the limits.
         memory_by: what enforces the limit of memory; empty for nothing.
         cpu_by: what enforces the limit of CPU; empty for nothing.
+        notes: what else is limited, and by what.
     """
 
     limits: Limits
     memory_by: str = ""
     cpu_by: str = ""
+    notes: Mapping[str, str] = field(default_factory=dict)
     _exceeded: Callable[[], bool] = lambda: False
     _peak: Callable[[], int] = lambda: 0
     _undo: list[Callable[[], None]] = field(default_factory=list)

@@ -7,9 +7,10 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, Protocol
 
-from flyte_jupyter.backends.forking import Burial, ForkServer
+from flyte_jupyter.backends.forking import Burial
 from flyte_jupyter.backends.forkserver import kill_group
 from flyte_jupyter.backends.limits import Enforced
 from flyte_jupyter.backends.wire import Frame, Received, Wire, close_files, packed
@@ -34,13 +35,20 @@ class Listener(Protocol):
         """The worker is gone."""
 
 
+class Gravedigger(Protocol):
+    """Sees to what is left of a worker."""
+
+    def bury(self, pid: int) -> Burial:
+        """End a worker with everything that it started, and tell how it ended."""
+
+
 class Process:
     """A worker process.
 
     The event loop of its attempts reads what comes, also afterwards, until another loop needs the worker.
 
     Args:
-        forks: started it and ends it.
+        graves: ends it.
         pid: its process id.
         wire: the connection.
         out: what it writes to descriptor 1.
@@ -48,14 +56,16 @@ class Process:
         limit: the limits that are in force.
     """
 
-    def __init__(self, forks: ForkServer, pid: int, wire: Wire, out: int, err: int, limit: Enforced) -> None:
+    def __init__(
+        self, graves: Gravedigger, pid: int, wire: Wire, out: int, err: int, limit: Enforced
+    ) -> None:
         self.pid = pid
         self.limit = limit
         self.since = 0.0
         self.loop: asyncio.AbstractEventLoop | None = None
         self.world: object = None
         self.alive = True
-        self._forks = forks
+        self._graves = graves
         self._wire = wire
         self._pipes = {"stdout": out, "stderr": err}
         self._decoders = {name: codecs.getincrementaldecoder("utf-8")("replace") for name in self._pipes}
@@ -147,9 +157,9 @@ class Process:
         self.kill()
         if self._burial is None:
             self._burial = Burial()
-            self._burial = self._forks.bury(self.pid)
+            self._burial = self._graves.bury(self.pid)
             peak, hit = self.limit.peak(), self.limit.exceeded()
-            self._burial = Burial(self._burial.status, max(peak, self._burial.peak), self._burial.cpu)
+            self._burial = replace(self._burial, peak=max(peak, self._burial.peak))
             self.was_out_of_memory = hit
             self.limit.close()
         return self._burial

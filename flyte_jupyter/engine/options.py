@@ -13,8 +13,8 @@ from flyte_jupyter.tasks.checks import flag, not_one_of
 from flyte_jupyter.tasks.values import env_vars_of
 
 MODES = ("local", "hybrid", "remote")
-ISOLATIONS = ("auto", "thread", "process")
-"""What surrounds a body: threads of this process, a warm worker process, or whichever the task needs."""
+ISOLATIONS = ("auto", "thread", "process", "container")
+"""What surrounds a body: threads of this process, a warm worker process, a container, or what it needs."""
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?")
 
@@ -26,8 +26,9 @@ class RunOptions:
     Args:
         mode: "local" runs everything on this machine; "hybrid" runs the root here and what it calls
             there; "remote" runs the root there. *There* is the connected place (``flyte.init``).
-        isolation: what surrounds a body here: "thread", "process" (a warm worker), or "auto": a process where
-            the task asks for what only a process can give.
+        isolation: what surrounds a body here: "thread", "process" (a warm worker), "container" (the task's
+            image, on this machine's container engine), or "auto": a process where the task asks for what only
+            a process can give.
         name: the run's name, lower-case letters, digits, ``-`` and ``_``, at most 63; made if not given.
         labels: text pairs to find the run by.
         annotations: further text pairs, for people.

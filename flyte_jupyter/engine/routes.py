@@ -24,7 +24,7 @@ def route_of(mode: str, isolation: str, there: Callable[[], Backend]) -> Route:
 
     Args:
         mode: local, hybrid or remote.
-        isolation: auto, thread or process, for what runs here.
+        isolation: auto, thread, process or container, for what runs here.
         there: gives the connected place.
     """
     return MODES[mode](HERE[isolation], there)
@@ -50,12 +50,24 @@ def pool() -> Backend:
     return cast("Backend", load("flyte_jupyter.backends.pool:PoolBackend")())
 
 
+@cache
+def containers() -> Backend:
+    """Give the containers of this process."""
+    provide = load("flyte_jupyter.engine.imaging:provided")
+    return cast("Backend", load("flyte_jupyter.backends.container:ContainerBackend")(provide))
+
+
 def _auto(spec: ActionSpec) -> Backend:
     return pool() if needs_process(spec.task) else _THREAD
 
 
 HERE: Mapping[str, Here] = MappingProxyType(
-    {"auto": _auto, "thread": lambda _spec: _THREAD, "process": lambda _spec: pool()}
+    {
+        "auto": _auto,
+        "thread": lambda _spec: _THREAD,
+        "process": lambda _spec: pool(),
+        "container": lambda _spec: containers(),
+    }
 )
 
 

@@ -3,13 +3,16 @@
 from typing import Any, ClassVar
 
 from flyte_jupyter.errors import DefinitionError
+from flyte_jupyter.tasks.container import ContainerConfig
 from flyte_jupyter.tasks.template import AsyncFunctionTaskTemplate
 
 
 class TaskPluginRegistry:
     """Which task class serves which type of plugin configuration."""
 
-    _classes: ClassVar[dict[type, type[AsyncFunctionTaskTemplate[..., Any]]]] = {}
+    _classes: ClassVar[dict[type, type[AsyncFunctionTaskTemplate[..., Any]]]] = {
+        ContainerConfig: AsyncFunctionTaskTemplate
+    }
 
     @classmethod
     def register(cls, config_type: type, plugin: type[AsyncFunctionTaskTemplate[..., Any]]) -> None:

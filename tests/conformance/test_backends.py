@@ -11,6 +11,7 @@ from datetime import datetime, timedelta, timezone
 from enum import Enum
 from typing import NamedTuple
 
+import dockers
 import numpy as np
 import pandas as pd
 import pytest
@@ -22,11 +23,12 @@ from flyte_jupyter.engine.setup import process
 from flyte_jupyter.testing import FakeBackend
 
 AT_ONCE = flyte.Backoff(0)
-env = flyte.TaskEnvironment(name="conformance")
+env = flyte.TaskEnvironment(name="conformance", image=dockers.named("frames"))
 
 PLACES = {
     "thread": {"isolation": "thread"},
     "process": {"isolation": "process"},
+    "container": {"isolation": "container"},
     "fake": {"mode": "remote"},
 }
 
@@ -36,6 +38,8 @@ def place(request):
     """The options of a run whose root runs in the place."""
     if request.param == "fake":
         flyte.init(backend=FakeBackend())
+    if request.param == "container":
+        dockers.imported("frames")
     return PLACES[request.param]
 
 
