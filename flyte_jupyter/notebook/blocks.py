@@ -36,13 +36,15 @@ class Block:
         message: the request of the cell that started it.
         publish: shows data.
         after: seconds until it appears.
+        cells: tells whether that cell is still running.
     """
 
-    def __init__(self, run: "Run", message: str, publish: Publish, after: float) -> None:
+    def __init__(self, run: "Run", message: str, publish: Publish, after: float, cells: Cells) -> None:
         self.run = run
         self.message = message
         self.shown = False
         self._publish = publish
+        self._cells = cells
         self._context = contextvars.copy_context()  # whose output goes to the cell that started the run
         self._lock = threading.Lock()
         self._due = time.monotonic() + after
@@ -71,7 +73,8 @@ class Block:
                 self._show()
 
     def _show(self) -> None:
-        data = load("flyte_jupyter.notebook.shown:bundle_of")(self.run)  # drawing is loaded when it is needed
+        bundle_of = load("flyte_jupyter.notebook.shown:bundle_of")  # drawing is loaded when it is needed
+        data = bundle_of(self.run, interrupts=bool(self.message) and self._cells.running == self.message)
         self._context.run(self._publish, data, f"flyte-{self.run.name}", self.shown)
         self.shown = True
 
@@ -99,7 +102,7 @@ class Blocks:
     def __call__(self, run: "Run") -> "_Ending":
         """Follow a run that begins; what is returned is closed when it ends."""
         publish = self._publish or (lambda *_: None)
-        block = Block(run, self._cells.message(), publish, self._after())
+        block = Block(run, self._cells.message(), publish, self._after(), self._cells)
         with self._change:
             self._blocks[run.name] = block
             self._limit(block)

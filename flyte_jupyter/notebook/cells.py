@@ -40,7 +40,7 @@ class Cell:
 
 
 class Cells:
-    """Follows the cells of one shell.
+    """Follows the cells of one shell: the ``current`` one, and the request that is ``running``, if one is.
 
     Args:
         shell: the interactive shell.
@@ -49,6 +49,7 @@ class Cells:
     def __init__(self, shell: Any) -> None:
         self._shell = shell
         self.current = Cell()
+        self.running = ""
         self._by_code: dict[str, Cell] = {}
         self._ids: dict[int, str] = {}
 
@@ -61,9 +62,14 @@ class Cells:
             meta=getattr(info, "cell_meta", None) or self._parent().get("metadata") or {},
             message=self.message(),
         )
+        self.running = cell.message
         self._by_code[self._code_name(info)] = cell
         if info.store_history:
             self._ids[cell.number] = cell.id
+
+    def end(self, _result: Any) -> None:
+        """Take note of its end; the callback of ``post_run_cell``."""
+        self.running = ""
 
     @contextmanager
     def inside(self) -> Iterator[None]:
@@ -72,7 +78,7 @@ class Cells:
         try:
             yield
         finally:
-            self.current = outer
+            self.current, self.running = outer, outer.message
 
     def of_code(self, filename: str) -> Cell | None:
         """Find the cell that the code with this file name was compiled from."""

@@ -16,6 +16,7 @@ from flyte_jupyter.notebook.blocks import Blocks, Publish
 from flyte_jupyter.notebook.cells import Cells
 from flyte_jupyter.notebook.formed import forming
 from flyte_jupyter.notebook.magics import CELL, FlyteMagics, awaiting
+from flyte_jupyter.notebook.stopping import Stops, listen
 from flyte_jupyter.notebook.wakeup import wake_on_signal
 
 _loaded: dict[int, ExitStack] = {}
@@ -31,6 +32,9 @@ def load(shell: Any) -> None:
         undo.callback(blocks.close)
         undo.callback(_connect(cells))
         undo.callback(process.observe(blocks))
+        stops = Stops()
+        undo.callback(listen(stops))
+        undo.callback(process.observe(stops))
         undo.callback(_add_magics(shell, magics))
         undo.callback(_add(shell.input_transformers_cleanup, forming(shell, CELL), at=0))
         undo.callback(_add(shell.input_transformers_post, awaiting(shell, lambda: magics.here)))
@@ -39,6 +43,7 @@ def load(shell: Any) -> None:
         undo.callback(unfollow)
         undo.callback(_add(shell.Completer.custom_matchers, completion.matcher(magics.here)))
         undo.callback(_on(shell, "post_run_cell", _interrupts(blocks, cells)))
+        undo.callback(_on(shell, "post_run_cell", cells.end))
         undo.callback(reprs.register(shell, blocks.is_shown))
         undo.callback(tracebacks.watch(shell))
         undo.callback(wake_on_signal())

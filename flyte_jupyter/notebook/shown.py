@@ -1,5 +1,6 @@
 """A run as the notebook shows it: its state with the logs, outputs and report that belong to it."""
 
+import os
 from contextlib import suppress
 from typing import Any
 
@@ -7,20 +8,33 @@ from flyte_jupyter.notebook.previews import preview
 from flyte_jupyter.notebook.render.bundle import bundle
 from flyte_jupyter.notebook.render.card import Limits
 from flyte_jupyter.notebook.render.phases import BAD
+from flyte_jupyter.notebook.render.stop import Stop
 from flyte_jupyter.runs.both import ActionOutputs
 from flyte_jupyter.runs.events import ROOT
 from flyte_jupyter.runs.run import Run
 from flyte_jupyter.runs.state import Phase, RunState
 
+_BUTTONS = "VSCODE_PID"
+"""Is set where the front end is known to have no commands behind buttons."""
+
 _LOGS = 5
 _LINES = 20
 
 
-def bundle_of(run: Run) -> dict[str, Any]:
-    """Make the MIME bundle of a run as it is now; nothing is loaded that is not in memory."""
+def bundle_of(run: Run, *, interrupts: bool = False) -> dict[str, Any]:
+    """Make the MIME bundle of a run as it is now; nothing is loaded that is not in memory.
+
+    Args:
+        run: the run.
+        interrupts: whether the cell that waits for it is running: interrupting that stops the run.
+    """
     state = run.state
     return bundle(
-        state, logs=logs_of(run, state), outputs=_outputs(run, state), reports=reports_of(run, state)
+        state,
+        logs=logs_of(run, state),
+        outputs=_outputs(run, state),
+        reports=reports_of(run, state),
+        stop=Stop(button=interrupts and _BUTTONS not in os.environ, interrupts=interrupts),
     )
 
 

@@ -1,4 +1,4 @@
-"""``abort``: stop a run that another process on this machine drives."""
+"""``abort``: stop a run that another process drives."""
 
 import os
 import signal
@@ -10,30 +10,44 @@ import psutil
 
 from flyte_jupyter.errors import Error
 from flyte_jupyter.notebook.render.phases import LOOKS
+from flyte_jupyter.runs.asking import ask_to_stop, forget_asking
 from flyte_jupyter.runs.run import Run
 from flyte_jupyter.runs.state import RunState
 from flyte_jupyter.terminal import found
 from flyte_jupyter.terminal.screen import Screen
 
 _PATIENCE = 5.0  # seconds for a process to stop what it runs
+_NOTICE = 3.0  # seconds for a kernel to notice that it is asked, and to stop the run
 _STEP = 0.1
 
 
 def abort(args: Namespace, screen: Screen) -> int:
-    """Interrupt the process that drives a run, as Ctrl-C there would."""
+    """Ask the kernel that drives a run to stop it; interrupt any other process, as Ctrl-C there would."""
     run = found.run(args.run, found.store())
     if run.done():
         screen.tell(f"run {run.name} has ended already: {LOOKS[run.phase].word}")
         return 0
-    driver = _driver(run.state)
-    driver.send_signal(signal.SIGINT)
-    if not _ended(run):
-        raise Error(
-            f"process {driver.pid}, which drives run {run.name}, was interrupted and goes on. "
-            "Stop it there: interrupt or restart the kernel"
-        )
+    if not _asked(run):
+        driver = _driver(run.state)
+        driver.send_signal(signal.SIGINT)
+        if not _ended(run, _PATIENCE):
+            raise Error(
+                f"process {driver.pid}, which drives run {run.name}, was interrupted and goes on. "
+                "Stop it there: interrupt or restart the kernel"
+            )
     screen.tell(f"run {run.name} {LOOKS[run.phase].word}")
     return 0
+
+
+def _asked(run: Run) -> bool:
+    """Ask, and wait a moment; a process that is no kernel does not look for it."""
+    if not run.state.source.get("execution"):
+        return False
+    ask_to_stop(run.store, run.name)
+    try:
+        return _ended(run, _NOTICE)
+    finally:
+        forget_asking(run.store, run.name)
 
 
 def _driver(state: RunState) -> psutil.Process:
@@ -50,8 +64,8 @@ def _driver(state: RunState) -> psutil.Process:
     return process
 
 
-def _ended(run: Run) -> bool:
-    end = time.monotonic() + _PATIENCE
+def _ended(run: Run, patience: float) -> bool:
+    end = time.monotonic() + patience
     while not run.done():
         if time.monotonic() > end:
             return False

@@ -11,6 +11,7 @@ from typing import Any
 from jupyter_client.manager import KernelManager
 
 import flyte_jupyter
+from flyte_jupyter.runs.store import RunStore
 
 _ROOT = Path(flyte_jupyter.__file__).parents[1]
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -90,6 +91,7 @@ class Kernel:
             **environment,
         }
         self._outputs: dict[str, Outputs] = {}
+        self._opened: RunStore | None = None
         self._manager = KernelManager()
         self._manager.kernel_spec.argv[0] = sys.executable
         self._start()
@@ -166,6 +168,16 @@ class Kernel:
     def interrupt(self) -> None:
         self._manager.interrupt_kernel()
 
+    def open_comm(self, target: str, data: dict[str, Any]) -> None:
+        """Open a comm on a subshell, as JupyterLab does: the kernel takes it while a cell runs."""
+        session, control = self._client.session, self._client.control_channel
+        control.send(session.msg("create_subshell_request"))
+        subshell = self._client.get_control_msg(timeout=20)["content"]["subshell_id"]
+        content = {"comm_id": subshell, "target_name": target, "data": data}
+        message = session.msg("comm_open", content)
+        message["header"]["subshell_id"] = subshell
+        self._client.shell_channel.send(message)
+
     def interrupted(self, code: str, after: str = "started", timeout: float = 30) -> Outputs:
         """Run a cell, interrupt it once it has printed a word, and time how long it takes to end."""
         outputs = self.start(code)
@@ -192,6 +204,20 @@ class Kernel:
         content = self._client.inspect(code, reply=True, timeout=20)["content"]
         return _ANSI.sub("", content["data"].get("text/plain", ""))
 
+    def runs(self) -> list[Any]:
+        """List the runs in its store, the newest first."""
+        return self._store().runs()
+
+    def state(self, run: str) -> Any:
+        """Give a run's state as its store has it."""
+        return self._store().state(run)
+
+    def _store(self) -> Any:
+        home = Path(self.environment["FLYTE_JUPYTER_HOME"])
+        if self._opened is None:
+            self._opened = RunStore.open(home)
+        return self._opened
+
     def restart(self) -> "Kernel":
         self._client.stop_channels()
         self._manager.shutdown_kernel(now=True)
@@ -200,6 +226,8 @@ class Kernel:
         return self
 
     def close(self) -> None:
+        if self._opened is not None:
+            self._opened.close()
         self._client.stop_channels()
         self._manager.shutdown_kernel(now=True)
 

@@ -140,7 +140,7 @@ def test_an_interrupt_ends_it(book):
 
     assert done.reply["ename"] == "KeyboardInterrupt"
     assert book.run("behind").value == "0"
-    assert [line.split(" ", 1)[1] for line in lines(book.run("%flyte stale"))][0] == "waited: it failed"
+    assert next(line.split(" ", 1)[1] for line in lines(book.run("%flyte stale"))) == "waited: it failed"
     book.run("n = 0.01", "n")
     assert rerun(book.run("%flyte run --stale"))[:2] == ["waited", "behind"]
     assert book.run("behind").value == "0.01"

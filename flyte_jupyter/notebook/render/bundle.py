@@ -8,6 +8,7 @@ from typing import Any
 from flyte_jupyter.notebook.render.card import Log, card
 from flyte_jupyter.notebook.render.graph import Graph, graph
 from flyte_jupyter.notebook.render.phases import LOOKS, Look, tally
+from flyte_jupyter.notebook.render.stop import Stop
 from flyte_jupyter.notebook.render.summary import retried, summary, title
 from flyte_jupyter.notebook.render.text import shorten
 from flyte_jupyter.runs.state import RunState
@@ -24,12 +25,13 @@ def bundle(
     outputs: Mapping[str, str] | None = None,
     reports: Mapping[str, str] | None = None,
     now: float | None = None,
+    stop: Stop | None = None,
 ) -> dict[str, Any]:
     """Write everything that an output shows of a run; the arguments are those of ``card``."""
     now = time.time() if now is None else now
     return {
         RUN_MIME: run_json(state),
-        "text/html": str(card(state, logs=logs, outputs=outputs, reports=reports, now=now)),
+        "text/html": str(card(state, logs=logs, outputs=outputs, reports=reports, now=now, stop=stop)),
         "text/plain": summary(state, now=now),
     }
 

@@ -15,6 +15,7 @@ from flyte_jupyter.notebook.render.logs import log_html
 from flyte_jupyter.notebook.render.objects import block
 from flyte_jupyter.notebook.render.phases import BAD, look, pill
 from flyte_jupyter.notebook.render.report import report_frame
+from flyte_jupyter.notebook.render.stop import Stop, stop_html
 from flyte_jupyter.notebook.render.summary import counts, facts, retried, title, took
 from flyte_jupyter.notebook.render.text import duration, line, moment, plural, shorten
 from flyte_jupyter.notebook.render.timeline import timeline
@@ -70,6 +71,7 @@ def card(
     now: float | None = None,
     zone: tzinfo | None = None,
     limits: Limits | None = None,
+    stop: Stop | None = None,
 ) -> Html:
     """Show a run.
 
@@ -81,12 +83,14 @@ def card(
         now: what time it is, in seconds since 1970-01-01 UTC, for what has not ended.
         zone: the zone in which times of day are told; the local one if None.
         limits: how much to show.
+        stop: how it can be stopped, as long as it goes on.
     """
     now, limits = time.time() if now is None else now, limits or Limits()
     several = len(state.actions) > 1
     sections = (
         error_html(state),
         _progress(state),
+        stop_html(state, stop) if stop is not None and state.ended is None else None,
         _graph(state, limits) if several else None,
         fold("Timeline", timeline(state, now=now, rows=limits.bars)) if several or _again(state) else None,
         fold(f"Actions ({len(state.actions):,})", tree(state, now=now, rows=limits.rows))
