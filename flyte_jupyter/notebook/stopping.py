@@ -1,7 +1,8 @@
 """Stop while a cell is busy: the kernel hears of it on threads of its own, not on the one that runs cells.
 
-Two ways lead here. A front end opens a comm, which the kernel takes on a subshell if the front end can ask for
-one. Anybody else, a server, a terminal, another notebook, leaves a note in the store, which outlives the page.
+Two ways lead here. A front end opens a comm, which the kernel takes on a subshell if the front end can ask
+for one. Anybody else, a server, a terminal, another notebook, leaves a note in the store, which outlives
+the page.
 """
 
 import threading

@@ -10,7 +10,7 @@ _FOLDER = "stop"
 
 
 def ask_to_stop(store: RunStore, run: str) -> None:
-    """Ask whatever process drives a run to stop it; a kernel does so within a second, also while it is busy."""
+    """Ask the process that drives a run to stop it; a kernel does so within a second, even a busy one."""
     note = _note(store, run)
     note.parent.mkdir(mode=0o700, exist_ok=True)
     note.touch(mode=0o600)

@@ -7,6 +7,7 @@ from flyte_jupyter.notebook.render.text import line
 from flyte_jupyter.runs.state import RunState
 
 _INTERRUPT = "notebook:interrupt-kernel"
+_KERNEL = "interrupt the kernel (■)"
 _LOOK = "padding:1px 10px;font-size:12px;cursor:pointer;margin-right:8px"
 
 
@@ -27,10 +28,8 @@ def stop_html(state: RunState, stop: Stop) -> Html:
     """Say it. The button asks the server, so it works while the kernel is busy."""
     command = {"data-commandlinker-command": _INTERRUPT, "data-commandlinker-args": "{}"}
     button = tag("button", "■ Stop", type="button", style=_LOOK, **command) if stop.button else None
-    ways = ["interrupt the kernel (■)"] if stop.interrupts else []
     name = line(state.name)
     here = join(["in a cell, ", tag("code", f"%flyte abort {name}")])
     terminal = join(["in a terminal, ", tag("code", f"flyte-jupyter abort {name}")])
-    return note(
-        button, "To stop it: ", join([*ways, *([] if stop.interrupts else [here]), terminal], "; or ")
-    )
+    ways = [*([_KERNEL] if stop.interrupts else [here]), terminal]
+    return note(button, "To stop it: ", join(ways, "; or "))
