@@ -8,9 +8,8 @@ cut in two, and a stop that comes in the meantime takes effect when the body goe
 import os
 import signal
 import threading
-import time
 
-from flyte_jupyter.backends.interrupting import interrupt, keep_trying, let_arrive
+from flyte_jupyter.backends.interrupting import Interruption, keep_trying, let_arrive
 
 
 class Stopped(BaseException):
@@ -144,24 +143,22 @@ class Bodies:
             # Delivered before the body can be covered: taking the lock for that lets signals through.
             body.hit = True
             signal.pthread_kill(body.ident, signal.SIGINT)
-        elif not body.chased and not self._hit(body, time.monotonic()):
+        elif not body.chased:
             body.chased = True
             threading.Thread(target=self._chase, args=(body,), name="flyte-stop", daemon=True).start()
 
     def _chase(self, body: Body) -> None:
         """Raise as soon as the thread is where that harms nobody, unless the body is covered before."""
+        interruption = Interruption(body.ident, Stopped)
 
-        def attempt(since: float) -> bool:
+        def attempt() -> bool:
             with self._lock:
-                body.chased = not (body.covered or body.hit or self._hit(body, since))
+                if not body.covered and not body.hit:
+                    body.hit = interruption.attempt()
+                body.chased = not body.covered and not body.hit
                 return not body.chased
 
         keep_trying(attempt)
-
-    @staticmethod
-    def _hit(body: Body, since: float) -> bool:
-        body.hit = interrupt(body.ident, Stopped, since)
-        return body.hit
 
     def _reset(self) -> None:
         self._lock = threading.Lock()

@@ -29,24 +29,41 @@ _KEEPERS = frozenset(
 """Libraries that hold locks which others need; never interrupted."""
 
 
-def interrupt(ident: int, kind: type[BaseException], since: float) -> bool:
-    """Raise in a thread if it is where that harms nobody; tell whether.
+class Interruption:
+    """One exception that is to be raised in a thread. The thread must not end before this is done with.
 
     Args:
         ident: the thread, as ``threading.get_ident`` names it there.
         kind: what to raise.
-        since: when that was first tried, in seconds of ``time.monotonic``.
     """
-    ctypes = load("ctypes")
-    raising = ctypes.pythonapi.PyThreadState_SetAsyncExc
-    thread, exception = ctypes.c_ulong(ident), ctypes.py_object(kind)
-    late = time.monotonic() - since > USERS_FIRST
-    time.sleep(0)  # nobody else gets the interpreter between the look and the blow
-    frame = sys._current_frames().get(ident)  # noqa: SLF001 - documented for tools like this
-    if frame is None or not _at_rest(frame.f_code, late):
-        return False
-    raising(thread, exception)
-    return True
+
+    def __init__(self, ident: int, kind: type[BaseException]) -> None:
+        self._ident = ident
+        self._kind = kind
+        self._began = time.monotonic()
+        self._used = _cpu_seconds(ident)
+
+    def attempt(self) -> bool:
+        """Raise if the thread is where that harms nobody; tell whether."""
+        ctypes = load("ctypes")
+        raising = ctypes.pythonapi.PyThreadState_SetAsyncExc
+        thread, exception = ctypes.c_ulong(self._ident), ctypes.py_object(self._kind)
+        late = time.monotonic() - self._began > USERS_FIRST
+        time.sleep(0)  # nobody else gets the interpreter between the look and the blow
+        frame = sys._current_frames().get(self._ident)  # noqa: SLF001 - documented for tools like this
+        if frame is None or not _at_rest(frame.f_code, late) or not self._goes_on():
+            return False
+        raising(thread, exception)
+        return True
+
+    def _goes_on(self) -> bool:
+        """Whether it did anything since the last look.
+
+        What is raised in a thread that waits arrives when the wait is over; until then Python 3.11 looks for
+        it at every step of every thread, and those that are traced stand still.
+        """
+        before, self._used = self._used, _cpu_seconds(self._ident)
+        return self._used != before
 
 
 def let_arrive() -> None:
@@ -59,15 +76,21 @@ def let_arrive() -> None:
         pass
 
 
-def keep_trying(attempt: Callable[[float], bool], seconds: float = float("inf")) -> bool:
-    """Call ``attempt(since)`` until it says that nothing is left to do; False if the time is up before."""
-    since = time.monotonic()
-    while not attempt(since):
-        passed = time.monotonic() - since
+def keep_trying(attempt: Callable[[], bool], seconds: float = float("inf")) -> bool:
+    """Call ``attempt`` until it says that nothing is left to do; False if the time is up before."""
+    began = time.monotonic()
+    while not attempt():
+        passed = time.monotonic() - began
         if passed > seconds:
             return False
         time.sleep(_OFTEN if passed < USERS_FIRST else _SELDOM)
     return True
+
+
+def _cpu_seconds(ident: int) -> float:
+    if not hasattr(time, "pthread_getcpuclockid"):
+        return time.monotonic()  # not known here
+    return time.clock_gettime(time.pthread_getcpuclockid(ident))
 
 
 def _at_rest(code: CodeType, late: bool) -> bool:

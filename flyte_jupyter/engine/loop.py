@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from flyte_jupyter.backends.bodies import Stopped, bodies
-from flyte_jupyter.backends.interrupting import interrupt, keep_trying
+from flyte_jupyter.backends.interrupting import Interruption, keep_trying
 
 T = TypeVar("T")
 
@@ -76,7 +76,9 @@ class Loops:
         for loop in list(self._loops):
             task = asyncio.current_task(loop)
             if task is not None and is_ours(task) and not _answers(loop):
-                return keep_trying(partial(_cut, loop, task), GRACE / 2)
+                return keep_trying(
+                    partial(_cut, loop, task, Interruption(_threads[loop], Stopped)), GRACE / 2
+                )
         return False
 
     def replace_stuck(self) -> None:
@@ -111,11 +113,11 @@ def _started() -> asyncio.AbstractEventLoop:
     return loop
 
 
-def _cut(loop: asyncio.AbstractEventLoop, task: "asyncio.Task[Any]", since: float) -> bool:
+def _cut(loop: asyncio.AbstractEventLoop, task: "asyncio.Task[Any]", interruption: Interruption) -> bool:
     """Stop the step that a task is in; True if it is, or has gone on meanwhile."""
     if asyncio.current_task(loop) is not task:
         return True
-    return interrupt(_threads[loop], Stopped, since)
+    return interruption.attempt()
 
 
 def _answers(loop: asyncio.AbstractEventLoop) -> bool:

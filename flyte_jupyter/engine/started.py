@@ -225,10 +225,10 @@ class Started:
         loop.unblock(self._live.owns)
         if self._ended.wait(max(0.0, end - time.monotonic())):
             return
+        loop.replace_stuck()  # before its caller goes on, perhaps with the next run
         self._finish(ActionAbortedError(f"run {self.handle.name} was aborted and did not end by itself"))
         if self._future is not None:
             self._future.cancel()  # so that its caller goes on
-        loop.replace_stuck()
 
     def _finish(self, error: BaseException | None) -> None:
         """End the run, once: nothing of it goes on, everything of it is on record."""
