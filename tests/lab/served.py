@@ -91,3 +91,15 @@ def _free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])
+
+
+def enable(folder: Path, monkeypatch) -> None:
+    """Have the servers that start from here on use the extension as the working tree has it."""
+    labextensions = folder / "share" / "labextensions"
+    labextensions.mkdir(parents=True)
+    (labextensions / "flyte-jupyter").symlink_to(ROOT / "flyte_jupyter" / "labextension")
+    enabled = folder / "config" / "jupyter_server_config.d"
+    enabled.mkdir(parents=True)
+    shutil.copy(ROOT / "labextension" / "server" / "flyte_jupyter.json", enabled)
+    monkeypatch.setenv("JUPYTER_PATH", str(folder / "share"))
+    monkeypatch.setenv("JUPYTER_CONFIG_PATH", str(folder / "config"))

@@ -1,0 +1,133 @@
+/** One action: what it is, its attempts, values, log, report and what it used. */
+import * as React from 'react';
+
+import type { Action, Attempt } from '../events';
+import { duration, label, moment, size, took } from '../format';
+import { lookOf } from '../looks';
+import type { IFollowed } from '../tokens';
+import { useView } from './context';
+import { Logs } from './Logs';
+import { Facts, type ITab, Note, Pill, Tabs } from './parts';
+import { Report } from './Report';
+import { Values } from './Values';
+
+export function Detail(props: {
+  run: IFollowed;
+  action: Action;
+  now: number;
+  tab: string;
+  onTab: (tab: string) => void;
+}): JSX.Element {
+  const { trans } = useView();
+  const { run, action } = props;
+  const attempts = action.attempts ?? [];
+  const tabs: ITab[] = [
+    { id: 'about', label: trans.__('Overview'), panel: () => <About action={action} now={props.now} /> },
+    {
+      id: 'values',
+      label: trans.__('Inputs and outputs'),
+      panel: () => (
+        <Values run={run} action={action.name} revision={`${action.phase} ${action.ended ?? ''}`} />
+      )
+    },
+    {
+      id: 'log',
+      label: trans.__('Log'),
+      panel: () => <Logs key={action.name} run={run} action={action.name} attempts={attempts.length} />
+    }
+  ];
+  const { report } = action;
+  if (report) {
+    tabs.push({
+      id: 'report',
+      label: trans.__('Report'),
+      panel: () => <Report run={run} action={action.name} report={report} name={label(action)} />
+    });
+  }
+  return (
+    <section className="flyte-Detail" aria-label={trans.__('Action %1', label(action))}>
+      <h2 className="flyte-DetailTitle">
+        {label(action)} <Pill look={lookOf(action)} />
+      </h2>
+      <Tabs name={trans.__('Parts of the action')} tabs={tabs} current={props.tab} onChange={props.onTab} />
+    </section>
+  );
+}
+
+function About(props: { action: Action; now: number }): JSX.Element {
+  const { trans } = useView();
+  const { action, now } = props;
+  const seconds = took(action, now);
+  const waited = action.queued === undefined ? null : (action.started ?? action.ended ?? now) - action.queued;
+  return (
+    <div>
+      {action.failure ? (
+        <div className="flyte-Failure" role="group" aria-label={trans.__('Error')}>
+          <strong>{action.failure.code}</strong>: {action.failure.message}
+          {action.failure.traceback ? <pre className="flyte-Value">{action.failure.traceback}</pre> : null}
+        </div>
+      ) : null}
+      <Facts
+        facts={[
+          [trans.__('Task'), action.task],
+          [trans.__('Group'), action.group],
+          [trans.__('Queued'), action.queued === undefined ? '' : moment(action.queued)],
+          [trans.__('Waited'), waited === null || waited < 0.001 ? '' : duration(waited)],
+          [trans.__('Took'), seconds === null ? '' : duration(seconds)],
+          [trans.__('Cache'), [action.cache, action.cache_reason].filter(Boolean).join(': ')],
+          [trans.__('Version'), action.version],
+          [trans.__('Name'), action.name]
+        ]}
+      />
+      <Attempts attempts={action.attempts ?? []} now={now} />
+    </div>
+  );
+}
+
+function Attempts(props: { attempts: readonly Attempt[]; now: number }): JSX.Element {
+  const { trans } = useView();
+  if (props.attempts.length === 0) {
+    return <Note>{trans.__('It was not attempted.')}</Note>;
+  }
+  return (
+    <table className="flyte-Table">
+      <caption>{trans.__('Attempts')}</caption>
+      <thead>
+        <tr>
+          {[
+            trans.__('Attempt'),
+            trans.__('Place'),
+            trans.__('Time'),
+            trans.__('CPU'),
+            trans.__('Memory'),
+            trans.__('Limits'),
+            trans.__('Error')
+          ].map(name => (
+            <th key={name} scope="col">
+              {name}
+            </th>
+          ))}
+        </tr>
+      </thead>
+      <tbody>
+        {props.attempts.map(attempt => (
+          <tr key={attempt.number}>
+            <td>{attempt.number}</td>
+            <td>{attempt.place ?? ''}</td>
+            <td>
+              {attempt.started === undefined ? '' : duration((attempt.ended ?? props.now) - attempt.started)}
+            </td>
+            <td>{attempt.cpu === undefined ? '' : duration(attempt.cpu)}</td>
+            <td>{attempt.peak === undefined ? '' : size(attempt.peak)}</td>
+            <td>
+              {Object.entries(attempt.limits ?? {})
+                .map(([name, limit]) => `${name} ${limit}`)
+                .join(', ')}
+            </td>
+            <td>{attempt.failure ? `${attempt.failure.code}: ${attempt.failure.message}` : ''}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
