@@ -9,16 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from flyte_jupyter import errors, extend, io, remote, report, types
+    from flyte_jupyter.engine.building import build
     from flyte_jupyter.engine.mapping import flyte_map as map  # noqa: A004 - the field's name for it
     from flyte_jupyter.engine.rerun import rerun
     from flyte_jupyter.engine.runner import Runner, run, with_runcontext
     from flyte_jupyter.engine.setup import init
     from flyte_jupyter.engine.tracing import trace
     from flyte_jupyter.ids import ActionID
+    from flyte_jupyter.images.build import ImageBuild, ImageBuildEngine
+    from flyte_jupyter.images.check import ImageChecker
     from flyte_jupyter.runs.run import Action, Run
     from flyte_jupyter.tasks.bundle import CodeBundle
     from flyte_jupyter.tasks.cache import Cache, CachePolicy, FunctionBodyPolicy, VersionParameters
     from flyte_jupyter.tasks.checkpoint import Checkpoint, CheckpointPaths, latest_checkpoint
+    from flyte_jupyter.tasks.container import ContainerConfig
     from flyte_jupyter.tasks.context import (
         Context,
         ContextData,
@@ -50,16 +54,20 @@ if TYPE_CHECKING:
 _MODULES = ("errors", "extend", "io", "remote", "report", "types")
 
 _HOMES = {
+    "engine.building": ("build",),
     "engine.mapping": ("map=flyte_map",),
     "engine.rerun": ("rerun",),
     "engine.runner": ("Runner", "run", "with_runcontext"),
     "engine.setup": ("init",),
     "engine.tracing": ("trace",),
     "ids": ("ActionID",),
+    "images.build": ("ImageBuild", "ImageBuildEngine"),
+    "images.check": ("ImageChecker",),
     "runs.run": ("Action", "Run"),
     "tasks.bundle": ("CodeBundle",),
     "tasks.cache": ("Cache", "CachePolicy", "FunctionBodyPolicy", "VersionParameters"),
     "tasks.checkpoint": ("Checkpoint", "CheckpointPaths", "latest_checkpoint"),
+    "tasks.container": ("ContainerConfig",),
     "tasks.context": (
         "Context", "ContextData", "GroupData", "TaskContext", "ctx", "custom_context", "get_custom_context",
         "group",
@@ -97,6 +105,7 @@ __all__ = [
     "Checkpoint",
     "CheckpointPaths",
     "CodeBundle",
+    "ContainerConfig",
     "Context",
     "ContextData",
     "Device",
@@ -105,6 +114,9 @@ __all__ = [
     "FunctionBodyPolicy",
     "GroupData",
     "Image",
+    "ImageBuild",
+    "ImageBuildEngine",
+    "ImageChecker",
     "Neuron",
     "PodTemplate",
     "Resources",
@@ -120,6 +132,7 @@ __all__ = [
     "Timeout",
     "VersionParameters",
     "__version__",
+    "build",
     "ctx",
     "custom_context",
     "errors",

@@ -33,7 +33,7 @@ class Settings:
         show_after: the seconds after which a run shows its block in a notebook.
         env: the environment of tasks whose line in a notebook names none; this and what follows are written
             as the options of ``%%flyte_task``, and are for what its line does not name.
-        image: their image.
+        image: their image; also what image="auto" means.
         cpu: their cores.
         memory: their memory.
         gpu: their GPUs.
@@ -41,6 +41,7 @@ class Settings:
         retries: their further attempts after a failure.
         timeout: how long one attempt may run, such as 10m.
         isolation: what surrounds their bodies on this machine.
+        builder: the engine that builds images, as in DOCKER_HOST; the usual one if empty.
     """
 
     home: Path = field(default_factory=lambda: find_home(Path.cwd()))
@@ -57,6 +58,7 @@ class Settings:
     retries: str = ""
     timeout: str = ""
     isolation: str = ""
+    builder: str = ""
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:

@@ -2,14 +2,15 @@
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, Protocol
 
 from flyte_jupyter.backends.container_labels import sweep
 from flyte_jupyter.backends.container_plan import Plan
 from flyte_jupyter.backends.container_process import Container
+from flyte_jupyter.backends.container_refusals import NO_IMAGE
 from flyte_jupyter.backends.container_start import started
 from flyte_jupyter.backends.forkserver import TOKEN
 from flyte_jupyter.backends.processes import Process
@@ -26,8 +27,12 @@ from flyte_jupyter.tasks.spec import ActionSpec
 from flyte_jupyter.types.holding import current_blobs
 from flyte_jupyter.types.literal import Literals
 
-Provide: TypeAlias = Callable[[ActionSpec, Emit, threading.Event], str]
-"""Sees that the image of an action is on this machine's engine and gives its name; the event stops it."""
+
+class Provide(Protocol):
+    """Sees that images are there."""
+
+    def __call__(self, spec: ActionSpec, emit: Emit, stop: threading.Event, *, again: bool = False) -> str:
+        """See that an action's image is on this machine's engine and give its name; the event stops that."""
 
 
 class ContainerBackend(WarmBackend):
@@ -55,6 +60,12 @@ class ContainerBackend(WarmBackend):
             RuntimeSystemError: its image cannot run here, or the container ended while the body ran.
         """
         try:
+            try:
+                return await super().run(spec, emit)
+            except RuntimeSystemError as error:
+                if error.code != NO_IMAGE:
+                    raise
+            await self._image(spec, emit, again=True)  # somebody removed it since it was last seen
             return await super().run(spec, emit)
         except ModuleNotFoundError as error:
             if error.name and not any("image" in note for note in getattr(error, "__notes__", ())):
@@ -75,11 +86,11 @@ class ContainerBackend(WarmBackend):
         key = (task.name.partition(".")[0], policy, plan, tuple(task.secrets) if plan.secrets else (), run)
         return Breed(key=key, size=size, start=partial(self._started, plan), once=policy is None)
 
-    async def _image(self, spec: ActionSpec, emit: Emit) -> str:
+    async def _image(self, spec: ActionSpec, emit: Emit, *, again: bool = False) -> str:
         """Get the image; who is stopped meanwhile stops that."""
         stop = threading.Event()
         try:
-            return await on_thread(self._provide, spec, emit, stop)
+            return await on_thread(self._provide, spec, emit, stop, again=again)
         finally:
             stop.set()
 

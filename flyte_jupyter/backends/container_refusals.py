@@ -1,7 +1,7 @@
 """Why a container cannot be had, in one line: what the engine says in many ways, said in ours."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from flyte_jupyter.backends.container_plan import Plan
@@ -10,6 +10,9 @@ from flyte_jupyter.errors import Error, InitializationError, RuntimeSystemError
 from flyte_jupyter.tasks.quantity import cpu_text
 
 _PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
+NO_IMAGE = "NoSuchImage"
+"""The code of an error that says that the image is not there."""
+
 _NO_FILE = ("executable file not found", "no such file or directory", "permission denied")
 _LAST = 5
 
@@ -18,33 +21,46 @@ def refused(error: Any, plan: Plan, client: Any) -> Error:
     """Say why the engine did not make or start a container."""
     text = explained(error)
     low = text.lower()
-    if "could not select device driver" in low or "nvidia-container-cli" in low:
-        return InitializationError(
-            f"the container engine has no GPU that it can give, and the task asks for {plan.gpus}: {text}"
-        )
-    if "range of cpus is from" in low:
-        there = cpu_text(int(client.api.info()["NCPU"]) * 1000)
-        return RuntimeSystemError(
-            "NoSuchMachine",
-            f"the task asks for cpu={cpu_text(plan.limits.cpu or 0)}, and the container engine has {there}",
-            "container",
-        )
-    if "bind source path does not exist" in low:
-        return InitializationError(
-            f"the container engine does not see this machine's files ({text}); it has to run on this machine"
-        )
-    if "network" in low and "not found" in low:
-        return RuntimeSystemError(
-            "NoSuchNetwork",
-            f"the container engine has no network {plan.network!r}; make it with "
-            f"'docker network create {plan.network}', or give ContainerConfig another one",
-            "container",
-        )
-    if "python3" in low:
-        return no_python(text, plan, client)
+    for signs, explain in _REFUSALS.items():
+        if any(all(word in low for word in sign.split(" ... ")) for sign in signs):
+            return explain(text, plan, client)
     return RuntimeSystemError(
         "ContainerStart", f"a container of {plan.image} cannot start: {text}", "container"
     )
+
+
+def _no_gpu(text: str, plan: Plan, _client: Any) -> Error:
+    return InitializationError(
+        f"the container engine has no GPU that it can give, and the task asks for {plan.gpus}: {text}"
+    )
+
+
+def _too_few_cpus(_text: str, plan: Plan, client: Any) -> Error:
+    with said(client, "asking for its CPUs"):
+        there = cpu_text(int(client.api.info()["NCPU"]) * 1000)
+    wanted = cpu_text(plan.limits.cpu or 0)
+    return RuntimeSystemError(
+        "NoSuchMachine", f"the task asks for cpu={wanted}, and the container engine has {there}", "container"
+    )
+
+
+def _elsewhere(text: str, _plan: Plan, _client: Any) -> Error:
+    return InitializationError(
+        f"the container engine does not see this machine's files ({text}); it has to run on this machine"
+    )
+
+
+def _no_network(_text: str, plan: Plan, _client: Any) -> Error:
+    return RuntimeSystemError(
+        "NoSuchNetwork",
+        f"the container engine has no network {plan.network!r}; make it with "
+        f"'docker network create {plan.network}', or give ContainerConfig another one",
+        "container",
+    )
+
+
+def _no_image(_text: str, plan: Plan, _client: Any) -> Error:
+    return RuntimeSystemError(NO_IMAGE, f"{plan.image} is not on the container engine", "container")
 
 
 def no_python(text: str, plan: Plan, client: Any) -> Error:
@@ -99,3 +115,14 @@ def unfit(plan: Plan, python: Sequence[int] | None, missing: Sequence[str] = ())
 def _architectures(plan: Plan, client: Any) -> tuple[str, str]:
     with said(client, "looking at an image"):
         return client.api.inspect_image(plan.image)["Architecture"], client.api.info()["Architecture"]
+
+
+_REFUSALS: Mapping[tuple[str, ...], Callable[[str, Plan, Any], Error]] = {
+    ("could not select device driver", "nvidia-container-cli"): _no_gpu,
+    ("range of cpus is from",): _too_few_cpus,
+    ("bind source path does not exist",): _elsewhere,
+    ("network ... not found",): _no_network,
+    ("no such image",): _no_image,
+    ("python3",): no_python,
+}
+"""What engines say, by words of it that they all have."""

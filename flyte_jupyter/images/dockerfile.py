@@ -43,6 +43,21 @@ class _Builder:
     ca_bundle: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """One instruction of a Dockerfile.
+
+    Args:
+        text: as it is written.
+        layer: the layer that it is for; None for the base and what the builder needs.
+        number: the layer's place in the image, from 1.
+    """
+
+    text: str
+    layer: layers.Layer | None = None
+    number: int = 0
+
+
 def dockerfile(image: Image, *, buildkit: bool = True, ca_bundle: bool = False) -> str:
     """Write the Dockerfile of an image.
 
@@ -57,13 +72,32 @@ def dockerfile(image: Image, *, buildkit: bool = True, ca_bundle: bool = False) 
     """
     if image.dockerfile is not None:
         return file_bytes(image.dockerfile).decode("utf-8", "replace")
+    found = instructions(image, buildkit=buildkit, ca_bundle=ca_bundle)
+    return "\n".join(one.text for one in found) + "\n"
+
+
+def instructions(image: Image, *, buildkit: bool = True, ca_bundle: bool = False) -> tuple[Instruction, ...]:
+    """List the instructions of an image's Dockerfile with the layers that they are for.
+
+    Nothing is known of those in a Dockerfile of the user's own.
+
+    Args:
+        image: what to build.
+        buildkit: as in ``dockerfile``.
+        ca_bundle: likewise.
+
+    Raises:
+        ImageBuildError: it needs secrets and there is no BuildKit.
+    """
+    if image.dockerfile is not None:
+        return ()
     builder = _Builder(buildkit=buildkit, ca_bundle=ca_bundle)
-    lines = [f"FROM {image.base_image}"]
+    found = [Instruction(f"FROM {image.base_image}")]
     if ca_bundle and not buildkit:
-        lines.append(f"COPY {exec_form(CA_FILE, _CA_COPY)}")
+        found.append(Instruction(f"COPY {exec_form(CA_FILE, _CA_COPY)}"))
     for number, layer in enumerate(image.layers, 1):
-        lines += _steps(layer, _place(number), builder)
-    return "\n".join(lines) + "\n"
+        found += (Instruction(text, layer, number) for text in _steps(layer, _place(number), builder))
+    return tuple(found)
 
 
 def context(image: Image) -> Files:

@@ -214,6 +214,35 @@ class TaskSeen(Event):
     parts: bytes = b""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageStep(Event):
+    """Something happened to an image that an action needs: a step of its build, or the image as a whole.
+
+    A step is said to be running, and then how it ended; once more with its size when the image is there.
+
+    Args:
+        image: its name.
+        status: of a step running, ran, cached or failed; of the image building, built, pulling, pulled,
+            pushing, pushed or failed.
+        step: the step's place, from 1; 0 for the image as a whole.
+        steps: how many there are.
+        layer: what the step is for: "pip", "apt", ...; empty for the base.
+        command: what it does, secrets redacted.
+        seconds: how long it took.
+        size: what it added, in bytes; of an image that is built, its size.
+    """
+
+    kind: ClassVar[str] = "image"
+    image: str
+    status: str
+    step: int = 0
+    steps: int = 0
+    layer: str = ""
+    command: str = ""
+    seconds: float = 0.0
+    size: int = 0
+
+
 Emit: TypeAlias = Callable[[Event], None]
 """What a backend is given to say what happens. Cheap, never raises, from any thread."""
 
@@ -221,7 +250,7 @@ KINDS: Mapping[str, type[Event]] = {
     c.kind: c
     for c in (
         RunStarted, ActionQueued, AttemptStarted, AttemptUsed, AttemptFailed, CacheChecked, ReportWritten,
-        ActionSucceeded, ActionFailed, ActionAborted, RunInterrupted, TaskSeen,
+        ActionSucceeded, ActionFailed, ActionAborted, RunInterrupted, TaskSeen, ImageStep,
     )
 }  # fmt: skip
 

@@ -14,6 +14,7 @@ from flyte_jupyter.runs.events import (
     CacheChecked,
     Event,
     Failure,
+    ImageStep,
     ReportWritten,
     RunInterrupted,
     RunStarted,
@@ -164,7 +165,25 @@ def unfinished() -> Iterator[Event]:
     yield from e.queue("a2", parent="a1")
 
 
-LOGS = (simple, nested, retries, timeout, cache, aborted, interrupted, again, unfinished)
+def image() -> Iterator[Event]:
+    """An action whose image is built first: one step cached, one that ran; then pushed."""
+    e = Clock()
+    name = "localhost:5000/me/app:0123"
+    yield from e.begin()
+    yield e(ImageStep, image=name, status="building")
+    for step, status, layer, seconds in ((1, "cached", "", 0.0), (2, "ran", "pip", 2.5)):
+        told = {"image": name, "step": step, "steps": 2, "layer": layer, "command": f"RUN {layer}"}
+        yield e(ImageStep, status="running", **told)
+        yield e(ImageStep, status=status, seconds=seconds, **told)
+    yield e(ImageStep, status="ran", seconds=2.5, size=1000, **told)
+    yield e(ImageStep, image=name, status="built", seconds=3.0, size=5000)
+    yield e(ImageStep, image=name, status="pushing")
+    yield e(ImageStep, image=name, status="pushed", seconds=1.0)
+    yield e(AttemptStarted, attempt=1, place="container")
+    yield e(ActionSucceeded)
+
+
+LOGS = (simple, nested, retries, timeout, cache, aborted, interrupted, again, unfinished, image)
 
 
 def wide(children: int, run: str = "r1") -> Iterator[Event]:

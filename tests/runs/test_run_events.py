@@ -35,6 +35,10 @@ events = st.one_of(
     st.builds(ev.ActionFailed, **common, failure=failures, inputs=st.none() | st.binary()),
     st.builds(ev.ActionAborted, **common, reason=text),
     st.builds(ev.RunInterrupted, **common, reason=text),
+    st.builds(
+        ev.ImageStep, **common, image=text, status=text, step=st.integers(0, 99), steps=st.integers(0, 99),
+        layer=text, command=text, seconds=st.floats(0, 1e6), size=st.integers(0, 2**63),
+    ),
     st.builds(ev.TaskSeen, **common, task=text, version=text, parts=st.binary()),
 )  # fmt: skip
 
