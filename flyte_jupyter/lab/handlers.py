@@ -13,6 +13,7 @@ from flyte_jupyter import __version__
 from flyte_jupyter.errors import ActionNotFoundError, Error, ResultNotKeptError, RunNotFoundError
 from flyte_jupyter.lab import forms, listing, searching
 from flyte_jupyter.lab.compared import comparison_json
+from flyte_jupyter.lab.quickstart import quickstart
 from flyte_jupyter.lab.stopping import stop
 from flyte_jupyter.lab.stores import Stores, identity_of
 from flyte_jupyter.lab.values import Values
@@ -222,6 +223,16 @@ class Report(Handler):
         self.finish(page, set_content_type="text/html; charset=utf-8")
 
 
+class Quickstart(Handler):
+    """The notebook to begin with."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """Give the notebook as it is on disk."""
+        self.finish(await translated(asyncio.to_thread(quickstart)))
+
+
 class Abort(Handler):
     """Stops a run."""
 
@@ -248,6 +259,7 @@ def routes(stores: Stores) -> list[tuple[str, type[Handler], dict[str, Any]]]:
     run, action = r"flyte-jupyter/runs/([^/]+)", r"/actions/([^/]+)"
     found: Mapping[str, type[Handler]] = {
         r"flyte-jupyter/status": Status,
+        r"flyte-jupyter/quickstart": Quickstart,
         r"flyte-jupyter/runs": Runs,
         run: OneRun,
         f"{run}/row": Row,

@@ -1,4 +1,4 @@
-"""Stops a run from the server: interrupts the process that drives it, and waits a moment."""
+"""Stops a run from the server: asks its kernel to, or interrupts any other process that drives it."""
 
 import signal
 import socket
@@ -7,29 +7,44 @@ import time
 import psutil
 
 from flyte_jupyter.errors import RuntimeUserError
+from flyte_jupyter.runs.asking import ask_to_stop, forget_asking
 from flyte_jupyter.runs.run import Run
 from flyte_jupyter.runs.state import Phase, RunState
 from flyte_jupyter.runs.store import RunStore
 
-_PATIENCE = 3.0
+_PATIENCE = 5.0
 """Seconds for a process to stop what it runs."""
 
 _STEP = 0.1
 
 
 def stop(store: RunStore, name: str) -> Phase:
-    """Interrupt the process that drives a run, as Ctrl-C there would; gives the phase after it.
+    """Stop a run and wait a moment for its end; gives its phase then.
+
+    A kernel looks for the note that asks it to, also while a cell is busy; another process is interrupted, as
+    Ctrl-C would.
 
     Raises:
         RunNotFoundError: there is no such run.
         RuntimeUserError: its process is not on this machine, or gone.
     """
     run = Run(store, name)
-    if not run.done():
-        _driver(run.state).send_signal(signal.SIGINT)
-        end = time.monotonic() + _PATIENCE
-        while not run.done() and time.monotonic() < end:
-            store.wait(name, store.last(name), _STEP)
+    if run.done():
+        return run.phase
+    if run.state.source.get("execution"):
+        ask_to_stop(store, name)
+        try:
+            return _phase_after(run)
+        finally:
+            forget_asking(store, name)
+    _driver(run.state).send_signal(signal.SIGINT)
+    return _phase_after(run)
+
+
+def _phase_after(run: Run) -> Phase:
+    end = time.monotonic() + _PATIENCE
+    while not run.done() and time.monotonic() < end:
+        run.store.wait(run.name, run.store.last(run.name), _STEP)
     return run.phase
 
 

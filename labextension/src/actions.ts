@@ -21,15 +21,10 @@ export class RunActions implements IRunActions {
     this._options.places.compare(before, after, near);
   }
 
-  /** Stop a run: by its own kernel where that is free to answer, else by interrupting the process that drives it. */
+  /** Stop a run; the server asks the process that drives it, which hears that while it is busy, too. */
   async abort(name: string, near: string): Promise<void> {
     const { runs, report } = this._options;
     try {
-      const kernel = this._panel(near)?.sessionContext.session?.kernel;
-      if (kernel?.status === 'idle') {
-        const code = `import flyte_jupyter as _flyte\n_flyte.Run.get(${JSON.stringify(name)}).abort()\ndel _flyte`;
-        await kernel.requestExecute({ code, silent: true, store_history: false, stop_on_error: false }).done;
-      }
       const phase = await runs.api.abort(near, name);
       runs.refresh(name);
       if (!isTerminal(phase)) {

@@ -153,6 +153,11 @@ export class Api {
     return this._get(`${path(run)}/compare/${encodeURIComponent(other)}`, { near }, signal);
   }
 
+  /** The quickstart notebook. */
+  quickstart(): Promise<unknown> {
+    return this._get('quickstart', {});
+  }
+
   async abort(near: string, run: string): Promise<Phase> {
     const answer = await this._ask(`${path(run)}/abort`, { near }, { method: 'POST' });
     return ((await answer.json()) as { phase: Phase }).phase;

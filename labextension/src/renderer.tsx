@@ -43,7 +43,8 @@ export class RunWidget extends ReactWidget {
 export class RunRenderer extends Widget implements IRenderMime.IRenderer {
   constructor(
     private readonly _options: IRenderMime.IRendererOptions,
-    private readonly _context: IViewContext
+    private readonly _context: IViewContext,
+    private readonly _isLive: () => boolean
   ) {
     super();
     this.addClass('flyte-Output');
@@ -77,7 +78,7 @@ export class RunRenderer extends Widget implements IRenderMime.IRenderer {
     this._live?.dispose();
     this._live = null;
     this._name = name;
-    if (!name) {
+    if (!name || !this._isLive()) {
       return;
     }
     const path = (this._options.resolver as { path?: string } | null | undefined)?.path ?? '';

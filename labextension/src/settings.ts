@@ -1,0 +1,2 @@
+/** The id of the plugin whose schema has the settings. */
+export const SETTINGS = 'flyte-jupyter:commands';
