@@ -8,12 +8,14 @@ import anywidget
 import traitlets
 from IPython.core.error import UsageError
 
+from flyte_jupyter.ids import random_name
 from flyte_jupyter.loading import load
 from flyte_jupyter.notebook.arrow_pages import MOST_COLUMNS, MOST_ROWS, Pages, Wanted
 from flyte_jupyter.notebook.command import run_of
 from flyte_jupyter.notebook.here import Here
 from flyte_jupyter.notebook.previews import is_frame
 from flyte_jupyter.notebook.render.frames import frame_preview, frame_text, headings, sampled_words
+from flyte_jupyter.notebook.render.html import note, tag
 
 _STATIC = Path(__file__).parent / "static"
 
@@ -39,7 +41,9 @@ class PagedFrame(anywidget.AnyWidget):
         columns = headings(self._pages.table, MOST_COLUMNS)
         left = len(self._pages.table.schema.names) - len(columns)
         first = self._pages.page(Wanted())
+        self._face = random_name("f")
         about = {"title": title, "left": left, "note": sampled_words(self._pages.rows), "most": MOST_ROWS}
+        about["face"] = self._face
         super().__init__(content={**about, "columns": columns, "first": first})
         self._columns = len(columns)
         self._frame = frame
@@ -51,16 +55,33 @@ class PagedFrame(anywidget.AnyWidget):
         page = self._pages.page(Wanted.of(message, self._columns))
         self.send({"view": message.get("view"), "asked": message.get("asked"), **page})
 
+    def face(self) -> dict[str, str]:
+        """Show the frame's first rows, for an output of its own that the widget hides while it lives.
+
+        Where a widget is gone, front ends show an error in its place and ignore what stands beside it.
+        """
+        kept = note(
+            "As it was when the cell ran. Run the cell again to page through it, sort it and filter it."
+        )
+        shown = tag("div", frame_preview(self._frame), kept, **{"data-flyte-frame": self._face})
+        return {"text/html": str(shown), "text/plain": frame_text(self._frame)}
+
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        """Give the widget, and beside it the frame's first rows for places without widgets."""
+        """Give the widget, and beside it few words for places without widgets."""
         found = super()._repr_mimebundle_(**kwargs)
         data, metadata = found if isinstance(found, tuple) else (found or {}, {})
-        shown = {"text/html": str(frame_preview(self._frame)), "text/plain": frame_text(self._frame)}
-        return {**data, **shown}, metadata
+        words = "In a running notebook, the table pages, sorts and filters."
+        return {**data, "text/html": str(note(words)), "text/plain": words}, metadata
 
 
 def frame(given: argparse.Namespace, here: Here) -> PagedFrame:
     """Page through a frame: a variable's, or one that an action has returned."""
+    found = _found(given, here)
+    here.show(found.face())
+    return found
+
+
+def _found(given: argparse.Namespace, here: Here) -> PagedFrame:
     held = here.names.get(given.run)
     if is_frame(held):
         return PagedFrame(held, given.run)

@@ -19,20 +19,38 @@ _FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync --disable-dev-shm-usage"
 )
-_IDLE = """() => {
-  const session = window.jupyterapp?.shell?.currentWidget?.sessionContext;
+_SESSION = "window.jupyterapp?.shell?.currentWidget?.sessionContext"
+_IDLE = (
+    f"() => {{ const session = {_SESSION}; "
+    """
   return session?.isReady && session.session?.kernel?.status === "idle";
 }"""
+)
 _CELLS = "window.jupyterapp.shell.currentWidget.content.widgets"
+_AT_REST = """() => {
+  const outer = document.querySelector(".jp-WindowedPanel-outer");
+  outer.scrollTop = 0;
+  const before = window.flyteHeight;
+  window.flyteHeight = [...document.querySelectorAll(".jp-Cell")].map(c => c.getBoundingClientRect().top).join();
+  return before === window.flyteHeight;
+}"""
 TOKEN = "token"
 
 
 class Lab:
-    """A server with folders of its own, and one page of a browser that shows it."""
+    """A server with folders of its own, and one page of a browser that shows it.
 
-    def __init__(self, folder: Path, browser) -> None:
+    Args:
+        folder: everything that it writes.
+        browser: the browser.
+        plain: without our extension, as where only the package of the kernel's side is installed.
+    """
+
+    def __init__(self, folder: Path, browser, *, plain: bool = False) -> None:
         self.folder = folder
         self._port = _free_port()
+        if plain:
+            _switch_off(folder)
         self._server = _server(folder, self._port)
         self.page = browser.new_page(viewport={"width": 1280, "height": 1000})
         self.page.set_default_timeout(30_000)
@@ -57,10 +75,36 @@ class Lab:
         self.page.wait_for_function(done, timeout=60_000)
         self.idle()
 
+    def reload(self) -> None:
+        """Save the notebook and load the page again; the kernel goes on."""
+        self.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+        self.page.wait_for_function("() => !window.jupyterapp.shell.currentWidget.context.model.dirty")
+        self.page.reload()
+        self.page.wait_for_function(f"() => {_SESSION}?.session?.kernel", timeout=60_000)
+
+    def restarted(self) -> None:
+        """Save the notebook and open it with a new kernel, as on another day."""
+        self.page.evaluate(f"() => {_SESSION}.shutdown()")
+        self.reload()
+        self.idle()
+
+    def tall(self) -> None:
+        """Show the whole notebook at once, all that folds opened, so that everything in it can be looked at."""
+        self.page.set_viewport_size({"width": 1280, "height": 8000})
+        cells = "document.querySelectorAll('.jp-Notebook .jp-Cell').length"
+        self.page.wait_for_function(f"() => {cells} === {_CELLS}.length")
+        self.page.evaluate(
+            "() => document.querySelectorAll('.jp-Notebook details').forEach(d => d.open = true)"
+        )
+        self.page.wait_for_function(_AT_REST, polling=300)
+        # The body is of no height and hides what goes over it, so that axe-core takes all text for unseen.
+        self.page.add_style_tag(content="body { overflow: visible !important; }")
+
     def theme(self, name: str) -> None:
         change = "name => window.jupyterapp.commands.execute('apputils:change-theme', {theme: name})"
         self.page.evaluate(change, name)
         self.page.wait_for_function("name => document.body.dataset.jpThemeName === name", arg=name)
+        self.page.wait_for_function("() => !document.querySelector('#jupyterlab-splash, .jp-Dialog')")
 
     def close(self) -> None:
         self.page.close()
@@ -71,6 +115,12 @@ class Lab:
 def launched(playwright):
     """Start the browser."""
     return playwright.chromium.launch(executable_path=CHROMIUM, args=_FLAGS.split())
+
+
+def _switch_off(folder: Path) -> None:
+    config = folder / "jupyter_config_dir" / "labconfig"
+    config.mkdir(parents=True)
+    (config / "page_config.json").write_text('{"disabledExtensions": {"flyte-jupyter": true}}')
 
 
 def _server(folder: Path, port: int) -> "subprocess.Popen[bytes]":

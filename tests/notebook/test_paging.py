@@ -31,17 +31,19 @@ def names(kernel):
 @pytest.mark.parametrize("line", ["run two", "mine", "last two"])
 def test_a_frame_is_a_widget_with_a_static_face(kernel, line):
     done = kernel.run(f"%flyte frame {line}")
+    (face,) = done.displays
 
     assert "application/vnd.jupyter.widget-view+json" in done.result, done.stderr
-    assert "<table" in done.result["text/html"]
-    assert "rows" in done.value
+    assert "<table" in face["text/html"]
+    assert "rows" in face["text/plain"]
 
 
 def test_one_of_several_is_chosen_by_name(kernel):
     kernel.run("several = flyte.run(both, 3)")
 
     assert "choose one with --output NAME" in kernel.run("%flyte frame several").stderr
-    assert "b" in kernel.run("%flyte frame several --output o1").value.splitlines()[0]
+    done = kernel.run("%flyte frame several --output o1")
+    assert "b" in done.displays[0]["text/plain"].splitlines()[0]
 
 
 def test_what_gave_no_frame_is_said(kernel):

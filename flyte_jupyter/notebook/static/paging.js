@@ -54,7 +54,7 @@ function choice(label, meaning, options, chosen, change) {
 }
 
 function render({ model, el, signal }) {
-  const { title, columns, left, note, most, first } = model.get("content");
+  const { title, columns, left, note, most, first, face } = model.get("content");
   const view = crypto.randomUUID ? crypto.randomUUID() : String(Math.random());
   const wanted = { page: 0, size: 20, sort: null, descending: false, text: "", column: null };
   let asked = 0;
@@ -110,7 +110,9 @@ function render({ model, el, signal }) {
   foot.append(steps.first, steps.back, make("label", {}, "Page", place), pages, steps.on, steps.last, size);
   if (left) foot.append(make("span", {}, `${number.format(left)} more columns are not shown`));
   if (note) foot.append(make("span", { class: "flyte-pages-fact" }, note));
-  root.append(head, box, foot);
+  // The rows that stay in the file are not shown beside the table, as long as this is on the page.
+  const hiding = make("style", {}, `[data-flyte-frame="${face}"] { display: none; }`);
+  root.append(hiding, head, box, foot);
 
   const draw = (page) => {
     last = page;
