@@ -2,9 +2,10 @@
 
 import base64
 import re
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+from flyte_jupyter.guards import guard
 
 MASK = "***"
 
@@ -30,7 +31,7 @@ class _Known:
     longest: int
 
 
-_lock = threading.Lock()
+_lock = guard()
 _known: _Known | None = None
 
 

@@ -14,6 +14,7 @@ from time import perf_counter
 from typing import Any
 
 from flyte_jupyter import redaction
+from flyte_jupyter.guards import guard
 from flyte_jupyter.tasks.context import TaskContext, current
 
 Log = Callable[[str, str, int, str, str], None]
@@ -99,7 +100,7 @@ class _Followed:
         self.target = target
         self._name = name
         self._capture = capture
-        self._lock = threading.Lock()
+        self._lock = guard()
         self._voices: dict[int, _Voice] = {}
         self._write = original = target.write
         self._flush = flush = target.flush

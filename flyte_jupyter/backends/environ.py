@@ -8,14 +8,15 @@ variables as well.
 
 import os
 import subprocess
-import threading
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+from flyte_jupyter.guards import guard
+
 _overlay: ContextVar[dict[str, str | None] | None] = ContextVar("flyte_jupyter_environ", default=None)
-_lock = threading.Lock()
+_lock = guard()
 _users = 0
 _plain_class: type[Any] = type(os.environ)
 _plain_popen = subprocess.Popen.__init__

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from flyte_jupyter import redaction
 from flyte_jupyter.errors import DefinitionError, InitializationError, SecretNotFoundError
+from flyte_jupyter.guards import guard
 from flyte_jupyter.loading import load
 from flyte_jupyter.tasks.secret import FOLDER, Secret
 
@@ -140,7 +141,7 @@ class _Files:
     """Secret files, each as long as some body needs it."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = guard()
         self._users: dict[Path, list[str]] = {}
 
     @contextmanager

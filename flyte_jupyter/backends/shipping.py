@@ -4,7 +4,6 @@ import ast
 import itertools
 import marshal
 import pickle
-import threading
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
@@ -15,6 +14,7 @@ from typing import Any
 from flyte_jupyter.backends.called import called
 from flyte_jupyter.backends.pickling import dumps_by_value
 from flyte_jupyter.errors import CodeBundleError, Error
+from flyte_jupyter.guards import guard
 from flyte_jupyter.ids import digest
 from flyte_jupyter.tasks.slicing.origins import Origin, of_name
 from flyte_jupyter.tasks.source import Slice, slice_of
@@ -61,7 +61,7 @@ class Shipments:
     """What was sent, by version; a function whose dependencies change is another shipment."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = guard()
         self._made: OrderedDict[tuple[str, ...], Shipment] = OrderedDict()
 
     def of(self, task: TaskSpec) -> Shipment:

@@ -9,6 +9,7 @@ from time import monotonic, time
 
 from flyte_jupyter.errors import StoreError
 from flyte_jupyter.runs.folder import refused
+from flyte_jupyter.runs.forks import gate
 from flyte_jupyter.runs.intake import Batch, Intake
 from flyte_jupyter.runs.ledger import Ledger
 from flyte_jupyter.runs.schema import connect, explained, transaction
@@ -90,7 +91,7 @@ class Drain:
         """
         with self._lock:
             try:
-                with transaction(connection := self._connect()):
+                with gate, transaction(connection := self._connect()):
                     work(connection)
             except sqlite3.Error as error:
                 raise explained(self._path, error) from error
@@ -107,7 +108,7 @@ class Drain:
 
         What cannot be written stays in the journal for the next process.
         """
-        with self._lock:
+        with self._lock, gate:
             self.run()
             self._closed = True
             connection, self._connection, self._ledger = self._connection, None, None
@@ -121,13 +122,20 @@ class Drain:
             if connection is not None:
                 connection.close()
 
+    def rest(self) -> None:
+        """Close the connection; nobody uses it now."""
+        connection, self._connection, self._ledger = self._connection, None, None
+        if connection is not None:
+            connection.close()
+
     def leak(self) -> sqlite3.Connection | None:
         """Give up the connection unclosed."""
         return self._connection
 
     def _try(self) -> None:
         try:
-            self._write(self._left)
+            with gate:
+                self._write(self._left)
         except sqlite3.Error as error:
             self._failure = explained(self._path, error)
         except OSError as error:

@@ -10,6 +10,7 @@ from zlib import crc32
 from flyte_jupyter.errors import RunNotFoundError, StoreError
 from flyte_jupyter.runs.action import Phase
 from flyte_jupyter.runs.events import Event
+from flyte_jupyter.runs.forks import gate
 from flyte_jupyter.runs.ledger import text
 from flyte_jupyter.runs.packed import unpacked
 from flyte_jupyter.runs.rows import LogRow, RunRow
@@ -40,17 +41,18 @@ class Reader:
         Raises:
             StoreError: the database cannot be read.
         """
-        try:
-            connection = self._idle.pop()
-        except IndexError:
-            connection = self._connected()
-        try:
-            found = connection.execute(sql, values).fetchall()
-        except sqlite3.Error as error:
-            connection.close()
-            raise explained(self._path, error) from error
-        self._idle.append(connection)
-        return found
+        with gate:
+            try:
+                connection = self._idle.pop()
+            except IndexError:
+                connection = self._connected()
+            try:
+                found = connection.execute(sql, values).fetchall()
+            except sqlite3.Error as error:
+                connection.close()
+                raise explained(self._path, error) from error
+            self._idle.append(connection)
+            return found
 
     def id(self, run: str) -> int | None:
         """Look up a run's number."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from flyte_jupyter.errors import StoreError
 from flyte_jupyter.runs.folder import writable
+from flyte_jupyter.runs.forks import gate
 from flyte_jupyter.runs.locks import acquire, release
 
 _PATIENCE = 60.0  # seconds that a write waits for another process's transaction
@@ -56,7 +57,7 @@ def create(path: Path, steps: Sequence[str] = STEPS) -> None:
     Raises:
         StoreError: it is newer than this version, damaged, or not writable.
     """
-    with writable(path.parent), translated(path):
+    with writable(path.parent), translated(path), gate:
         _touch(path)
         connection = connect(path)
         try:

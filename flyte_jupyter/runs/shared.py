@@ -8,6 +8,9 @@ from threading import Lock
 from typing import Any, Protocol, TypeVar
 from weakref import WeakSet
 
+from flyte_jupyter import guards
+from flyte_jupyter.runs.forks import gate
+
 
 class Shareable(Protocol):
     """A store, as far as it is shared."""
@@ -21,6 +24,9 @@ class Shareable(Protocol):
 
     def end(self) -> None:
         """Write the rest and close."""
+
+    def rest(self) -> None:
+        """Close the connections to the database, which nobody uses now; the next use opens others."""
 
     def forked(self) -> None:
         """Let go of what is the parent's, in a forked child."""
@@ -56,7 +62,7 @@ def watch(store: Shareable) -> None:
         _open.hooked = True
         atexit.register(_end)
         if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=_forked)
+            os.register_at_fork(before=_forking, after_in_parent=gate.open, after_in_child=_forked)
     _open.watched.add(store)
 
 
@@ -75,7 +81,15 @@ def _end() -> None:
         store.end()
 
 
+def _forking() -> None:
+    if gate.shut():
+        for store in list(_open.watched):
+            store.rest()
+
+
 def _forked() -> None:
+    gate.renew()
+    guards.free()
     _open.lock = Lock()  # another thread of the parent may have held it
     for store in list(_open.watched):
         store.forked()

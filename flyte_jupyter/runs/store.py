@@ -18,6 +18,7 @@ from flyte_jupyter.errors import RunNotFoundError
 from flyte_jupyter.runs import following
 from flyte_jupyter.runs.events import Event
 from flyte_jupyter.runs.folder import identity, prepare, writable
+from flyte_jupyter.runs.forks import gate
 from flyte_jupyter.runs.garbage import Swept, sweep
 from flyte_jupyter.runs.intake import Row
 from flyte_jupyter.runs.reader import Reader
@@ -234,7 +235,7 @@ class RunStore:
     def recover(self) -> int:
         """Read in what processes that are gone have left; returns how many there were."""
         self._recovered = time.monotonic()
-        with writable(self.folder), translated(self._path):
+        with writable(self.folder), translated(self._path), gate:
             return recover(self._path, self.folder / "journal", self._writer.intake.journal.id)
 
     def gc(self, keep_runs: int | None = None, max_bytes: int | None = None) -> Swept:
@@ -248,7 +249,7 @@ class RunStore:
             settings = Settings.load()
             keep_runs = settings.keep_runs if keep_runs is None else keep_runs
             max_bytes = settings.max_bytes if max_bytes is None else max_bytes
-        with writable(self.folder), translated(self._path):
+        with writable(self.folder), translated(self._path), gate:
             return sweep(self, keep_runs, max_bytes)
 
     # For the parts of the store that are files of their own.
@@ -280,6 +281,11 @@ class RunStore:
     def end(self) -> None:
         """Write the rest and close; the journal keeps what cannot be written."""
         self._writer.close()
+        self._reader.close()
+
+    def rest(self) -> None:
+        """Close the connections, which nobody uses now; the next use opens others."""
+        self._writer.rest()
         self._reader.close()
 
     def forked(self) -> None:

@@ -97,6 +97,10 @@ class Writer:
         self._something.set()
         self._drain.close()
 
+    def rest(self) -> None:
+        """Close the connection; nobody uses it now."""
+        self._drain.rest()
+
     def forked(self) -> sqlite3.Connection | None:
         """Start over in a forked child; gives the parent's connection, which must not be closed here."""
         connection = self._drain.leak()

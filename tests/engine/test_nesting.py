@@ -229,6 +229,23 @@ def test_a_forked_child_runs_runs_of_its_own():
     assert child.exitcode == 0
 
 
+def test_a_task_that_forks_while_others_run(env):
+    @env.task
+    def forks(x: int) -> int:
+        context = multiprocessing.get_context("fork")
+        queue = context.Queue()
+        child = context.Process(target=_in_child, args=(queue,))
+        child.start()
+        child.join(30)
+        return queue.get(timeout=1)[0]
+
+    @env.task
+    def all_of_them(n: int) -> list[int]:
+        return list(flyte.map(forks, range(n), concurrency=4))
+
+    assert flyte.run(all_of_them, 12).outputs()[0] == [4] * 12
+
+
 def test_what_a_body_leaves_running_ends_with_its_run(env):
     began, never = threading.Event(), asyncio.Event
 

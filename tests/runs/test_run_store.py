@@ -381,9 +381,9 @@ from flyte_jupyter.runs.store import RunStore
 store = RunStore.open({str(folder)!r})
 store.append(RunStarted(run="r1", action="a0", time=time.time(), task="m.main"))
 if os.fork() == 0:
+    print("forked", flush=True)
     sys.stdin.readline()
     os._exit(0)
-print("forked", flush=True)
 os.kill(os.getpid(), 9)
 """
     parent = subprocess.Popen(
