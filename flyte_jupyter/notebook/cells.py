@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 _NOTEBOOK_NAMES = ("__vsc_ipynb_file__", "__session__")
@@ -66,6 +67,19 @@ class Cells:
         self._by_code[self._code_name(info)] = cell
         if info.store_history:
             self._ids[cell.number] = cell.id
+
+    def going_on(self) -> SimpleNamespace | None:
+        """Describe the cell that is running, where nobody has heard of its beginning; None if none is."""
+        parent = self._parent()
+        if (parent.get("header") or {}).get("msg_type") != "execute_request":
+            return None
+        content, meta = parent.get("content") or {}, parent.get("metadata") or {}
+        return SimpleNamespace(
+            raw_cell=str(content.get("code", "")),
+            store_history=bool(content.get("store_history", True)),
+            cell_id=meta.get("cellId"),
+            cell_meta=meta,
+        )
 
     def end(self, _result: Any) -> None:
         """Take note of its end; the callback of ``post_run_cell``."""

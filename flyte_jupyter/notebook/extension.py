@@ -42,6 +42,9 @@ def load(shell: Any) -> None:
         magics.following, unfollow = lineage_cells.connect(shell, cells)
         undo.callback(unfollow)
         undo.callback(_add(shell.Completer.custom_matchers, completion.matcher(magics.here)))
+        if (loading := cells.going_on()) is not None:
+            cells.begin(loading)
+            magics.following.begin(loading)
         undo.callback(_on(shell, "post_run_cell", _interrupts(blocks, cells)))
         undo.callback(_on(shell, "post_run_cell", cells.end))
         undo.callback(reprs.register(shell, blocks.is_shown))

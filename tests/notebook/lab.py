@@ -15,6 +15,9 @@ import nbformat
 from kernel import _ROOT
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+MISSING = CHROMIUM is None and os.environ.get("CI") != "true"
+"""No browser is here, and none has to be: where tests are run for everybody, its absence is a failure."""
+
 _FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync --disable-dev-shm-usage"

@@ -2,15 +2,13 @@
 
 import pytest
 from lab import _CELLS as CELLS_OF
-from lab import CHROMIUM, Lab, launched
+from lab import MISSING, Lab, launched
 
 from flyte_jupyter.runs.store import RunStore
 
 playwright = pytest.importorskip("playwright.sync_api")
 axe = pytest.importorskip("axe_playwright_python.sync_playwright")
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason="no chromium; `apt-get install chromium` provides it"
-)
+pytestmark = pytest.mark.skipif(MISSING, reason="no chromium; `apt-get install chromium` provides it")
 
 SETUP = """
 import asyncio, time

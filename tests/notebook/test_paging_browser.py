@@ -1,12 +1,10 @@
 """The paged frame in a real JupyterLab: it pages, sorts and filters, by mouse and by keyboard."""
 
 import pytest
-from lab import CHROMIUM, Lab, launched
+from lab import MISSING, Lab, launched
 
 playwright = pytest.importorskip("playwright.sync_api")
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason="no chromium; `apt-get install chromium` provides it"
-)
+pytestmark = pytest.mark.skipif(MISSING, reason="no chromium; `apt-get install chromium` provides it")
 
 SETUP = """
 import flyte_jupyter as flyte, pandas as pd, numpy as np

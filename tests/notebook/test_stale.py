@@ -173,6 +173,17 @@ def test_a_runs_graph_is_shown_too(book):
     assert "scale" in shown["text/plain"]
 
 
+def test_the_cell_that_loads_the_extension_counts(tmp_path):
+    kernel = Kernel(tmp_path)
+    kernel.run("import flyte_jupyter as flyte\n%load_ext flyte_jupyter\nSIZE = 3", "first")
+    kernel.run("double = 2 * SIZE", "second")
+    kernel.run("SIZE = 4", "first")
+    stale = lines(kernel.run("%flyte stale"))
+    kernel.close()
+
+    assert stale == ["In[2] double: `SIZE` 3 -> 4"]
+
+
 def test_large_values_do_not_hold_up_their_cells(book):
     book.run("import numpy as np")
     small, large = book.run("a = np.zeros(10)"), book.run("a = [str(i) for i in range(3_000_000)]")
