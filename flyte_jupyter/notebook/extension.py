@@ -16,6 +16,7 @@ from flyte_jupyter.notebook.blocks import Blocks, Publish
 from flyte_jupyter.notebook.cells import Cells
 from flyte_jupyter.notebook.formed import forming
 from flyte_jupyter.notebook.magics import CELL, FlyteMagics, awaiting
+from flyte_jupyter.notebook.restored import Restored
 from flyte_jupyter.notebook.stopping import Stops, listen
 from flyte_jupyter.notebook.wakeup import wake_on_signal
 
@@ -34,6 +35,8 @@ def load(shell: Any) -> None:
         undo.callback(process.observe(blocks))
         stops = Stops()
         undo.callback(listen(stops))
+        restored = Restored(shell, cells)
+        undo.callback(process.observe(restored))
         undo.callback(process.observe(stops))
         undo.callback(_add_magics(shell, magics))
         undo.callback(_add(shell.input_transformers_cleanup, forming(shell, CELL), at=0))
@@ -46,6 +49,7 @@ def load(shell: Any) -> None:
             cells.begin(loading)
             magics.following.begin(loading)
         undo.callback(_on(shell, "post_run_cell", _interrupts(blocks, cells)))
+        undo.callback(_on(shell, "post_run_cell", restored.end))
         undo.callback(_on(shell, "post_run_cell", cells.end))
         undo.callback(reprs.register(shell, blocks.is_shown))
         undo.callback(tracebacks.watch(shell))

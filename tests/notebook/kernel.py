@@ -92,11 +92,11 @@ class Kernel:
         }
         self._outputs: dict[str, Outputs] = {}
         self._opened: RunStore | None = None
-        self._manager = KernelManager()
-        self._manager.kernel_spec.argv[0] = sys.executable
         self._start()
 
     def _start(self) -> None:
+        self._manager = KernelManager()
+        self._manager.kernel_spec.argv[0] = sys.executable
         self._manager.start_kernel(env=self.environment, cwd=str(self.folder))
         self._client = self._manager.blocking_client()
         self._client.start_channels()
@@ -219,6 +219,7 @@ class Kernel:
         return self._opened
 
     def restart(self) -> "Kernel":
+        """Go on with a new kernel over the same folder and store."""
         self._client.stop_channels()
         self._manager.shutdown_kernel(now=True)
         self._outputs.clear()

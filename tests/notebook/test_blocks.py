@@ -177,3 +177,22 @@ def test_no_face_raises_for_what_is_gone(kernel):
 
     assert done.status == "ok", done.traceback
     assert "nosuchrun" in done.value
+
+
+def test_a_cell_says_which_results_were_restored(kernel):
+    kernel.run(
+        "kept = flyte.TaskEnvironment('kept', cache='auto')\n"
+        "@kept.task\ndef square(n: int) -> int:\n    return n * n\n"
+        "@kept.task\ndef outer(n: int) -> int:\n    return square(n) + square(n + 1)\n"
+        "flyte.run(outer, 3); flyte.run(square, 3);"
+    )
+    one = kernel.run("flyte.run(outer, 3).outputs()[0]")
+    many = kernel.run("a = [flyte.run(square, n) for n in (3, 4, 3)]; b = await flyte.run.aio(outer, 3)")
+    fresh = kernel.run("c = flyte.run(square, 100)")
+
+    assert [d["text/plain"] for d in one.displays] == ["outer restored from just now"]
+    assert one.value == "25"
+    assert [d["text/plain"] for d in many.displays] == [
+        "square ×3 restored from just now; outer restored from just now"
+    ]
+    assert fresh.displays == []

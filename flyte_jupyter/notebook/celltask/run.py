@@ -1,7 +1,6 @@
 """A cell that is a task: run at once as a task, or restored, and its outputs bound in the notebook."""
 
 import copy
-import html
 import time
 from collections.abc import Coroutine, Mapping
 from dataclasses import replace
@@ -21,11 +20,10 @@ from flyte_jupyter.notebook.celltask.refused import refusal
 from flyte_jupyter.notebook.definition import environment_of, parameters_of, usage
 from flyte_jupyter.notebook.options import Line
 from flyte_jupyter.notebook.render.text import ago
+from flyte_jupyter.notebook.restored import note, quiet
 from flyte_jupyter.runs.run import Run
 from flyte_jupyter.tasks.cache import Cache
 from flyte_jupyter.tasks.template import TaskTemplate
-
-_NOTE = {"flyte_jupyter": {"note": True}}
 
 
 class CellTask:
@@ -60,7 +58,8 @@ class CellTask:
 
     def _run(self, runner: Runner) -> None:
         try:
-            handle = runner.run(self._task, **self._inputs)
+            with quiet():
+                handle = runner.run(self._task, **self._inputs)
         except Exception:
             if self.execution.raised is not None:
                 raise self.execution.raised from None
@@ -70,15 +69,17 @@ class CellTask:
         self._finish(handle)
 
     async def _awaited(self, runner: Runner) -> None:
-        self._finish(await runner.run.aio(self._task, **self._inputs))
+        with quiet():
+            handle = await runner.run.aio(self._task, **self._inputs)
+        self._finish(handle)
 
     def _finish(self, handle: Run) -> None:
         execution = self.execution
         if not execution.ran:
             execution.restore()
-            self._note(f"restored from {ago(execution.made, time.time())}")
+            note(self._shell, f"{self._task.short_name} restored from {ago(execution.made, time.time())}")
         elif self.reason or execution.reason:
-            self._note(f"not kept: {self.reason or execution.reason}")
+            note(self._shell, f"{self._task.short_name} not kept: {self.reason or execution.reason}")
         if self._line.says("as"):
             self._scope[self._line.get("as")] = handle
 
@@ -139,12 +140,6 @@ class CellTask:
             return self._line.name
         names = [name for name in self._statements.names.binds if not name.startswith("_")]
         return "_".join(names[:3]) or "cell"
-
-    def _note(self, text: str) -> None:
-        """Say something quietly."""
-        line = f"{self._task.short_name} {text}"
-        page = f'<small style="opacity:.65">{html.escape(line)}</small>'
-        self._shell.display_pub.publish(data={"text/plain": line, "text/html": page}, metadata=_NOTE)
 
 
 def run_cell(
