@@ -3,7 +3,7 @@
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from flyte_jupyter.errors import Error, InitializationError, RuntimeSystemError
@@ -96,6 +96,12 @@ def said(client: Any, doing: str) -> Iterator[None]:
             "it again",
             "container",
         ) from None
+
+
+def remove(client: Any, container: str) -> None:
+    """Remove a container, whatever it does; one that cannot be removed now is left."""
+    with suppress(RuntimeSystemError), said(client, "removing a container"):
+        client.api.remove_container(container, force=True, v=True)
 
 
 def explained(error: Any) -> str:

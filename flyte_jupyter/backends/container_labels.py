@@ -5,8 +5,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from flyte_jupyter.backends.container_process import remove
-from flyte_jupyter.container_engine import said
+from flyte_jupyter.container_engine import remove, said
 
 WORKER = "flyte_jupyter.worker"
 """The label that every container of a task has; its value says which process started it."""

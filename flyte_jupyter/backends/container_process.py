@@ -10,7 +10,7 @@ from flyte_jupyter.backends.forking import Burial
 from flyte_jupyter.backends.limits import Enforced
 from flyte_jupyter.backends.processes import Process
 from flyte_jupyter.backends.wire import Wire
-from flyte_jupyter.container_engine import said
+from flyte_jupyter.container_engine import remove
 from flyte_jupyter.errors import RuntimeSystemError
 
 _MOMENT = 5.0
@@ -168,9 +168,3 @@ class Container(Process):
             why = (answer or {}).get("error", "it does not answer")
             raise RuntimeSystemError("Secrets", f"the container cannot hold the secrets: {why}", "container")
         self._secrets = secrets
-
-
-def remove(client: Any, container: str) -> None:
-    """Remove a container, whatever it does; what cannot be removed now is removed at a later start."""
-    with suppress(RuntimeSystemError), said(client, "removing a container"):
-        client.api.remove_container(container, force=True, v=True)

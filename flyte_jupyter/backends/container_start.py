@@ -16,12 +16,12 @@ from typing import Any
 from flyte_jupyter.backends.container_inside import NEEDED
 from flyte_jupyter.backends.container_labels import labels
 from flyte_jupyter.backends.container_plan import LIBRARIES, SOURCE, WIRE, Plan
-from flyte_jupyter.backends.container_process import ENGINE, Container, Grave, Lifeline, remove
+from flyte_jupyter.backends.container_process import ENGINE, Container, Grave, Lifeline
 from flyte_jupyter.backends.container_refusals import no_python, refused, unfit
 from flyte_jupyter.backends.forkserver import TOKEN
 from flyte_jupyter.backends.limits import Enforced
 from flyte_jupyter.backends.wire import Wire
-from flyte_jupyter.container_engine import is_here, place_of, said
+from flyte_jupyter.container_engine import is_here, place_of, remove, said
 from flyte_jupyter.errors import InitializationError, RuntimeSystemError
 from flyte_jupyter.loading import load
 

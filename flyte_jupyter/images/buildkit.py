@@ -39,15 +39,14 @@ def build(order: Order, reveal: Reveal, tell: Tell, stop: threading.Event) -> No
             )
         )  # fmt: skip
         stack.callback(client.kill)
-        watch = threading.Thread(target=_watch, args=(client, stop), name="flyte-build", daemon=True)
-        watch.start()
+        # The client takes its time when it is asked to end; without it the engine ends the build at once.
+        stack.enter_context(watched(stop, client.kill))
         for line in client.stdout or ():
             if line.strip():
                 last.append(line.rstrip())
             for found in reader.read(line):
                 tell(found)
         status = client.wait()
-        watch.join()
     if stop.is_set():
         raise ImageBuildError(f"the build of {order.uri} was stopped")
     if status:
@@ -91,9 +90,21 @@ def _files(order: Order, reveal: Reveal) -> Iterator[dict[str, Path]]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _watch(client: "subprocess.Popen[str]", stop: threading.Event) -> None:
-    """End the client when the build is stopped; the engine then ends the build."""
-    while client.poll() is None:
-        if stop.wait(_LOOK):
-            client.terminate()
-            return
+@contextmanager
+def watched(stop: threading.Event, act: Callable[[], object]) -> Iterator[None]:
+    """Act when the event is set while the block goes on, whatever the block waits for."""
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(_LOOK):
+            if stop.is_set():
+                act()
+                return
+
+    thread = threading.Thread(target=watch, name="flyte-build", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()

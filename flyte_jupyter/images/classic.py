@@ -5,9 +5,9 @@ import time
 from contextlib import ExitStack
 from typing import Any
 
-from flyte_jupyter.container_engine import said
+from flyte_jupyter.container_engine import remove, said
 from flyte_jupyter.errors import ImageBuildError
-from flyte_jupyter.images.buildkit import Tell
+from flyte_jupyter.images.buildkit import Tell, watched
 from flyte_jupyter.images.order import Order
 from flyte_jupyter.images.steps import StreamReader
 
@@ -28,6 +28,8 @@ def build(client: Any, order: Order, tell: Tell, stop: threading.Event) -> None:
             forcerm=True, decode=True, nocache=order.fresh, **options,
         )  # fmt: skip
         stack.callback(messages.close)  # ends a build that goes on
+        # The stream is silent as long as a step is; what runs it can be ended.
+        stack.enter_context(watched(stop, lambda: remove(client, reader.container)))
         for message in messages:
             failed = str(message.get("error", failed))
             for found in reader.read(message):

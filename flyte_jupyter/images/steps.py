@@ -149,6 +149,10 @@ class StreamReader:
     Args:
         instructions: those of the Dockerfile; empty if they are not known.
         clock: gives the time in seconds.
+
+    Attributes:
+        image: the image's identity, at the end.
+        container: where the step runs, if it runs in one.
     """
 
     _step = re.compile(r"Step (\d+)/(\d+) : (.*)", re.DOTALL)
@@ -161,6 +165,7 @@ class StreamReader:
         self._now = ""
         self._cached = False
         self.image = ""
+        self.container = ""
 
     def read(self, said: Mapping[str, Any]) -> Iterator[Step | str]:
         """Read one message."""
@@ -181,6 +186,9 @@ class StreamReader:
             yield from self.close()
             self._now, self._cached, self._since = found[1], False, self._clock()
             yield self._steps.begin(self._now, int(found[1]), int(found[2]), found[3])
+            self.container = ""
+        elif line.startswith(" ---> Running in "):
+            self.container = line.rpartition(" ")[2]
         elif line.startswith(" ---> Using cache"):
             self._cached = True
         elif line.strip() and not _BYE.match(line):
