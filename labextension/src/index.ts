@@ -1,5 +1,6 @@
 /** The plugins. */
 import { actionsPlugin } from './plugins/actions';
+import { cellsPlugin } from './plugins/cells';
 import { formPlugin } from './plugins/form';
 import { launcherPlugin } from './plugins/launcher';
 import { rendererPlugin } from './plugins/renderer';
@@ -12,6 +13,7 @@ export default [
   actionsPlugin,
   rendererPlugin,
   sidebarPlugin,
+  cellsPlugin,
   statusPlugin,
   launcherPlugin,
   formPlugin
