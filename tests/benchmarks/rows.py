@@ -68,6 +68,10 @@ ROWS = (
         must={"flyte": 1 / 50}, aim={"flyte": 1 / 180}),
     Row(work="log_lines", title="lines printed by a task, all kept", sizes=(1_000, 10_000, 100_000),
         fresh=True, must={"flyte": 1.0}, aim={"plain": 1.15}),
+    Row(work="cell_run", title="a run in a cell, beyond an empty cell", sizes=(10, 30, 100), unit="each", rounds=3,
+        must={"flyte": 1 / 2}, aim={"flyte": 1 / 3}),
+    Row(work="cell_lines", title="lines printed by a task in a cell, all kept", sizes=(1_000, 10_000, 100_000),
+        rounds=3, must={"plain": 1.0}, aim={"plain": 1 / 3}),
     Row(work="fold_card", title="run card: fold and draw actions", sizes=(100, 1_000, 10_000),
         must={}, aim={}),
 )  # fmt: skip

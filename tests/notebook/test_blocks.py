@@ -2,6 +2,8 @@
 
 import pytest
 
+from flyte_jupyter.notebook.render.text import TIMES
+
 RUN = "application/vnd.flyte-jupyter.run.v1+json"
 SETUP = """
 import asyncio, threading, time
@@ -193,6 +195,6 @@ def test_a_cell_says_which_results_were_restored(kernel):
     assert [d["text/plain"] for d in one.displays] == ["outer restored from just now"]
     assert one.value == "25"
     assert [d["text/plain"] for d in many.displays] == [
-        "square ×3 restored from just now; outer restored from just now"
+        f"square {TIMES}3 restored from just now; outer restored from just now"
     ]
     assert fresh.displays == []

@@ -5,6 +5,7 @@ import itertools
 import time
 
 import flyte
+from contenders.cells import beyond_empty, whole
 from contenders.common import Record, Small, frame, peak, record, script, smalls, timed
 from flyte.types import TypeEngine
 
@@ -18,6 +19,19 @@ env = flyte.TaskEnvironment(name="bench")
 def trivial(x: int) -> int:
     return x + 1
 assert flyte.run(trivial, 1).outputs()[0] == 2
+"""
+
+CELLS = """
+import flyte
+env = flyte.TaskEnvironment(name="cells")
+@env.task
+def trivial(x: int) -> int:
+    return x + 1
+@env.task
+def talk(n: int) -> int:
+    for i in range(n):
+        print("line", i, "of", n)
+    return n
 """
 
 
@@ -160,3 +174,11 @@ def talk(n: int) -> int:
     return n
 flyte.run(talk, {size})
 """)
+
+
+def cell_run(size: int) -> float:
+    return beyond_empty(CELLS, "flyte.run(trivial, 1)", size)
+
+
+def cell_lines(size: int) -> float:
+    return whole(CELLS, f"flyte.run(talk, {size});")

@@ -5,6 +5,7 @@ import itertools
 import statistics
 import time
 
+from contenders.cells import beyond_empty, whole
 from contenders.common import Record, Small, frame, peak, record, script, smalls, timed
 
 import flyte_jupyter as flyte
@@ -20,6 +21,20 @@ env = flyte.TaskEnvironment(name="bench")
 def trivial(x: int) -> int:
     return x + 1
 assert flyte.run(trivial, 1).outputs()[0] == 2
+"""
+
+CELLS = """
+%load_ext flyte_jupyter
+import flyte_jupyter as flyte
+env = flyte.TaskEnvironment(name="cells")
+@env.task
+def trivial(x: int) -> int:
+    return x + 1
+@env.task
+def talk(n: int) -> int:
+    for i in range(n):
+        print("line", i, "of", n)
+    return n
 """
 
 
@@ -224,3 +239,11 @@ def fold_card(size: int) -> float:
     run.store.flush()
     events = [event for _, event in run.store.events(run.name)]
     return timed(lambda: len(card(fold(events))) <= 200_000, expected=True)
+
+
+def cell_run(size: int) -> float:
+    return beyond_empty(CELLS, "flyte.run(trivial, 1)", size)
+
+
+def cell_lines(size: int) -> float:
+    return whole(CELLS, f"flyte.run(talk, {size});")

@@ -7,6 +7,7 @@ import os
 import statistics
 import time
 
+from contenders.cells import whole
 from contenders.common import frame, peak, script, timed
 
 
@@ -92,3 +93,7 @@ def log_lines(size: int) -> float:
 for i in range({size}):
     print("line", i, "of", {size})
 """)
+
+
+def cell_lines(size: int) -> float:
+    return whole("pass", f"for i in range({size}):\n    print('line', i, 'of', {size})")
