@@ -16,11 +16,14 @@ from flyte_jupyter.notebook.lineage import Lineage, Node, State
 from flyte_jupyter.notebook.lineage_content import content_of, words_of
 from flyte_jupyter.notebook.lineage_names import MAGIC, is_hidden, names_of, taken, title_of
 from flyte_jupyter.notebook.render.phases import BAD
+from flyte_jupyter.notebook.restored import is_restored
 
 if TYPE_CHECKING:
     from flyte_jupyter.runs.run import Run
 
 _MISSING: Any = object()
+_LOOKED = 10
+"""So many of a cell's runs are looked at, the last ones: each look reads the store."""
 _NO_CODE = ("%", "!", "?")
 
 
@@ -34,6 +37,7 @@ class _Execution:
         names: the names that its text takes and binds.
         before: the notebook's names before it.
         runs: the runs that it has started.
+        over: the names of those that have ended.
     """
 
     node: Node
@@ -41,6 +45,7 @@ class _Execution:
     names: Names
     before: Mapping[str, Any]
     runs: "list[Run]" = field(default_factory=list)
+    over: set[str] = field(default_factory=set)
 
 
 class Following:
@@ -74,7 +79,7 @@ class Following:
         # What is left of an earlier request never ended as cells do; a cell that runs others is of the same.
         self._going = [one for one in self._going if one.message == cell.message]
         text = _text(cell, info.raw_cell or "")
-        names = names_of(self._shell, text)
+        names = names_of(self._shell, text, getattr(info, "transformed_cell", None))
         key = cell.id or f"In[{cell.number}]"
         title, task = title_of(text, names), MAGIC.match(text) is not None
         node = Node(cell=key, title=title, number=cell.number, text=text, is_task=task)
@@ -99,7 +104,7 @@ class Following:
                 return  # it has nothing to do with the notebook's values: a print, a help text
             self._lineage = self._lineage.begun(going.node, ())
         self._open.pop(key, None)
-        if rest := [run for run in going.runs if not run.done()]:
+        if rest := [run for run in going.runs if run.name not in going.over]:
             self._open[key] = rest
         state: State = "failed"
         if succeeded:
@@ -113,26 +118,41 @@ class Following:
             words={name: words for name in gave if (words := words_of(name, scope[name]))},
         )
 
-    def __call__(self, run: "Run") -> None:
+    def __call__(self, run: "Run") -> "_Ending | None":
         """Take note of a run that begins; an observer of the engine."""
         message = self._cells.message()
         going = next((one for one in reversed(self._going) if one.message == message), None)
-        if going is not None:
-            going.runs.append(run)
+        if going is None:
+            return None
+        going.runs.append(run)
+        return _Ending(going, run.name)
 
     def _gave(self, going: _Execution) -> dict[str, str]:
         """Digest what a cell has bound, and what it has changed in place."""
         gave: dict[str, str] = {}
+        binds, changes, before = set(going.names.binds), set(going.names.changes), going.before
         for name, value in list(self._shell.user_ns.items()):
-            if is_hidden(name) or isinstance(value, ModuleType):
+            bound = before.get(name, _MISSING) is not value or name in binds
+            if not (bound or name in changes) or is_hidden(name) or isinstance(value, ModuleType):
                 continue
-            if name in going.names.binds or going.before.get(name, _MISSING) is not value:
+            if bound:
                 gave[name] = content_of(value)
-            elif name in going.names.changes:
+            else:
                 origin, content = self._lineage.origin(name), content_of(value)
                 if origin is None or origin.cell == going.node.cell or origin.content != content:
                     gave[name] = content
         return gave
+
+
+class _Ending:
+    """What the engine closes when a run ends."""
+
+    def __init__(self, of: _Execution, run: str) -> None:
+        self._of = of
+        self._run = run
+
+    def close(self) -> None:
+        self._of.over.add(self._run)
 
 
 def connect(shell: Any, cells: Cells) -> tuple[Following, Callable[[], None]]:
@@ -160,4 +180,4 @@ def _text(cell: Cell, raw: str) -> str:
 
 
 def _state(runs: "list[Run]") -> State:
-    return "cached" if runs and all(run.state.root.cache == "hit" for run in runs) else "fresh"
+    return "cached" if runs and all(map(is_restored, runs[-_LOOKED:])) else "fresh"

@@ -21,14 +21,20 @@ _HIDDEN = re.compile(r"_+|_i+|_i?\d+|_ih|_oh|_dh|In|Out|exit|quit|get_ipython|_e
 _RUN = "--run"
 
 
-def names_of(shell: Any, text: str) -> Names:
-    """Read the names of a cell; none where it is no Python."""
+def names_of(shell: Any, text: str, python: str | None = None) -> Names:
+    """Read the names of a cell; none where it is no Python.
+
+    Args:
+        shell: the interactive shell.
+        text: the cell as it was written.
+        python: the cell as Python, if that is known.
+    """
     magic = MAGIC.match(text)
     body = text[magic.end() :] if magic else text
     if body.lstrip().startswith("%%"):
         return Names()
     try:
-        tree = ast.parse(python_of(shell, body))
+        tree = ast.parse(python if python is not None and not magic else python_of(shell, body))
     except (SyntaxError, ValueError):
         return Names()
     return names_in(tree, magic[1] if magic else "")

@@ -21,6 +21,9 @@ NOTE = {"flyte_jupyter": {"note": True}}
 _MOST = 3
 """So many tasks are named."""
 
+_LOOKED = 100
+"""So many of a cell's runs are looked at, the last ones: each look reads the store."""
+
 _quiet: ContextVar[bool] = ContextVar("flyte_jupyter_quiet", default=False)
 
 
@@ -51,36 +54,26 @@ class Restored:
     def __init__(self, shell: Any, cells: Cells) -> None:
         self._shell = shell
         self._cells = cells
-        self._found: dict[str, list[Run]] = {}
+        self._begun: dict[str, list[Run]] = {}
 
-    def __call__(self, run: "Run") -> "_Ending | None":
-        """Follow a run that begins; what is returned is closed when it ends."""
-        return None if _quiet.get() else _Ending(self, run, self._cells.message())
-
-    def ended(self, run: "Run", message: str) -> None:
-        """Take note of a run whose result was kept."""
-        root = run.state.root
-        if root.phase is Phase.SUCCEEDED and root.cache == "hit":
-            self._found.setdefault(message, []).append(run)
+    def __call__(self, run: "Run") -> None:
+        """Take note of a run that begins."""
+        if not _quiet.get():
+            self._begun.setdefault(self._cells.message(), []).append(run)
 
     def end(self, _result: Any) -> None:
         """Say it; the callback of ``post_run_cell``."""
-        found, self._found = self._found, {}
-        runs = found.get(self._cells.message(), [])
-        if runs:
-            note(self._shell, "; ".join(_told(runs)))
+        begun, self._begun = self._begun, {}
+        runs = begun.get(self._cells.message(), [])
+        found = [run for run in runs[-_LOOKED:] if is_restored(run)]
+        if found:
+            note(self._shell, "; ".join(_told(found)))
 
 
-class _Ending:
-    """What the engine closes when a run ends."""
-
-    def __init__(self, restored: Restored, run: "Run", message: str) -> None:
-        self._restored = restored
-        self._run = run
-        self._message = message
-
-    def close(self) -> None:
-        self._restored.ended(self._run, self._message)
+def is_restored(run: "Run") -> bool:
+    """Whether a run's result was kept, so that nothing of it ran."""
+    root = run.state.root
+    return root.phase is Phase.SUCCEEDED and root.cache == "hit"
 
 
 def _told(runs: "list[Run]") -> Iterator[str]:
