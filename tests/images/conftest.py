@@ -21,8 +21,8 @@ def who(request, engine):  # noqa: F811 - the fixture
 def swept():
     """Remove what these tests built."""
     yield
-    engine = client()
-    for image in engine.images.list() if engine is not None else ():
+    found = client()
+    for image in found.images.list() if found is not None else ():
         for tag in image.tags:
             if "/flyte-jupyter-test:" in f"/{tag}":
-                engine.images.remove(tag, force=True)
+                found.images.remove(tag, force=True)
