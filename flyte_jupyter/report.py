@@ -22,6 +22,13 @@ def get_tab(name: str = MAIN, /, *, create_if_missing: bool = True) -> Tab:
     return current_report().get_tab(name, create_if_missing=create_if_missing)
 
 
+class _Written(Ready):
+    """What writing gives: it may be awaited, and at the end of a cell it shows nothing."""
+
+    def _ipython_display_(self) -> None:
+        pass
+
+
 class _Writing:
     """Writing to the main tab; each call returns at once and may be awaited all the same."""
 
@@ -29,19 +36,19 @@ class _Writing:
     def log(self, content: str, do_flush: bool = False) -> Ready:
         """Append a piece of HTML to the main tab."""
         get_tab().log(content)
-        return self.flush() if do_flush else Ready()
+        return self.flush() if do_flush else _Written()
 
     @both
     def replace(self, content: str, do_flush: bool = False) -> Ready:
         """Put a piece of HTML in place of everything in the main tab."""
         get_tab().replace(content)
-        return self.flush() if do_flush else Ready()
+        return self.flush() if do_flush else _Written()
 
     @both
     def flush(self) -> Ready:
         """Show what is there so far, in the notebook and in the run's record."""
         current_report().flush()
-        return Ready()
+        return _Written()
 
 
 _writing = _Writing()

@@ -4,6 +4,7 @@ import copy
 import time
 from collections.abc import Coroutine, Mapping
 from dataclasses import replace
+from types import FunctionType, ModuleType
 from typing import Any
 
 from IPython.core.error import UsageError
@@ -24,6 +25,8 @@ from flyte_jupyter.notebook.restored import note, quiet
 from flyte_jupyter.runs.run import Run
 from flyte_jupyter.tasks.cache import Cache
 from flyte_jupyter.tasks.template import TaskTemplate
+
+_HERE = "a cell without functions runs in this kernel"
 
 
 class CellTask:
@@ -80,6 +83,8 @@ class CellTask:
             note(self._shell, f"{self._task.short_name} restored from {ago(execution.made, time.time())}")
         elif self.reason or execution.reason:
             note(self._shell, f"{self._task.short_name} not kept: {self.reason or execution.reason}")
+        if execution.ran and self._line.says("memory"):
+            note(self._shell, f"{self._task.short_name} ran in this kernel, where --memory is not a limit")
         if self._line.says("as"):
             self._scope[self._line.get("as")] = handle
 
@@ -100,16 +105,27 @@ class CellTask:
         if line.says("background"):
             raise UsageError("--background is for functions: a cell binds its outputs when it ends")
         if (line.get("mode") or process.setup.mode) == "remote":
-            raise UsageError("a cell without functions runs in this kernel: --mode local or hybrid")
-        if line.get("isolation", "auto") not in {"auto", "thread"}:
+            raise UsageError(f"{_HERE}; for --mode remote {self._as_function()}, or say --mode local")
+        if (isolation := line.get("isolation", "auto")) not in {"auto", "thread"}:
             raise UsageError(
-                f"a cell without functions runs in this kernel, not in a {line.get('isolation')}"
+                f"{_HERE}, not in a {isolation}: it has the notebook's own objects. For a {isolation}, "
+                f"{self._as_function()}; else say --isolation thread"
             )
+        if line.says("reuse"):
+            raise UsageError(f"{_HERE}; for --reuse, which keeps workers, {self._as_function()}")
         bound = {*self._statements.names.binds, *self._statements.names.changes}
         unknown = [name for name in line.get("outputs", ()) if name not in bound]
         if unknown:
             listed = ", ".join(self._statements.names.binds) or "nothing"
             raise UsageError(f"--outputs {unknown[0]}: the cell does not assign it; it assigns {listed}")
+
+    def _as_function(self) -> str:
+        """Say how the cell would be a task that runs anywhere."""
+        scope, reads = self._scope, self._statements.names.reads
+        code = (ModuleType, type, FunctionType, TaskTemplate)
+        takes = ", ".join(n for n in reads if n in scope and not isinstance(scope[n], code))
+        gives = ", ".join(self._statements.names.binds[:3]) or "..."
+        return f"put its statements into `def {self._name()}({takes}): ... return {gives}`"
 
     def _made(self, code: set[str]) -> TaskTemplate[..., Any]:
         """Make the task, and the execution that it is for."""

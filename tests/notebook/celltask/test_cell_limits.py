@@ -53,3 +53,40 @@ def test_the_run_is_bound_to_the_name_that_is_asked_for(kernel):
     kernel.run("%%flyte_task --as handle\nx = 3")
 
     assert kernel.run("handle.outputs().x, handle.phase.value").value == "(3, 'SUCCEEDED')"
+
+
+@pytest.mark.parametrize(
+    "line", ["--isolation process", "--isolation container", "--reuse 2", "--mode remote", "--run"]
+)
+def test_what_a_cell_in_the_kernel_cannot_do_is_refused_with_what_to_do(kernel, line):
+    kernel.run("raw = [1, 2]")
+    done = kernel.run(f"%%flyte_task doubled {line}\nbig = raw * 2")
+
+    assert done.reply["ename"] == "UsageError"
+    assert kernel.run("'big' in globals()").value == "False"
+    if line != "--run":
+        assert "put its statements into `def doubled(raw): ... return big`" in done.reply["evalue"]
+
+
+def test_a_refusal_by_a_default_names_the_option_that_undoes_it(kernel):
+    kernel.run("%config FlyteMagics.isolation = 'process'")
+    refused = kernel.run("%%flyte_task\nsmall = 1")
+    allowed = kernel.run("%%flyte_task --isolation thread\nsmall = 1")
+    kernel.run("%config FlyteMagics.isolation = ''")
+
+    assert "say --isolation thread" in refused.reply["evalue"]
+    assert allowed.status == "ok"
+
+
+def test_a_limit_that_is_none_is_told(kernel):
+    done = kernel.run("%%flyte_task room --memory 100Mi\nroom = bytearray(200_000_000)")
+
+    assert [d["text/plain"] for d in done.displays] == [
+        "room ran in this kernel, where --memory is not a limit"
+    ]
+
+
+def test_writing_to_a_report_shows_nothing_at_the_end_of_a_cell(kernel):
+    done = kernel.run("%%flyte_task written --report\nflyte.report.log('<b>x</b>')")
+
+    assert (done.status, done.result, done.displays) == ("ok", {}, [])
