@@ -115,6 +115,17 @@ def frames_image(engine):
     return imported("frames")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def swept():
+    """Remove what tests built; the base images stay."""
+    yield
+    found = client()
+    for image in found.images.list() if found is not None else ():
+        for tag in image.tags:
+            if tag.rpartition("/")[2].startswith(("flyte-jupyter-test:", "flyte-jupyter-test-odd:")):
+                found.images.remove(tag, force=True)
+
+
 @functools.cache
 def named(name):
     """The name of an image, which says what is in it."""

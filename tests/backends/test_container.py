@@ -12,7 +12,7 @@ from pathlib import Path
 
 import dockers
 import pytest
-from dockers import base_image, engine, frames_image  # noqa: F401 - fixtures
+from dockers import base_image, engine, frames_image, swept  # noqa: F401 - fixtures
 from leftovers import exists, until
 
 import flyte_jupyter as flyte
