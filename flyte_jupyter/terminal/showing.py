@@ -8,7 +8,8 @@ from flyte_jupyter.notebook.render.clusters import label
 from flyte_jupyter.notebook.render.error import Cause, causes
 from flyte_jupyter.notebook.render.phases import look
 from flyte_jupyter.notebook.render.summary import facts, summary, title, took
-from flyte_jupyter.notebook.render.text import columns, duration, line, moment, shorten, table
+from flyte_jupyter.notebook.render.text import columns, duration, line, moment, shorten, size, table
+from flyte_jupyter.notebook.render.tree import cpu, peak
 from flyte_jupyter.runs.events import ROOT
 from flyte_jupyter.runs.state import ActionState, RunState
 from flyte_jupyter.terminal import found
@@ -17,8 +18,9 @@ from flyte_jupyter.terminal.screen import Paint, Screen
 MANY = 200
 """More actions than these are folded, unless all are asked for."""
 
-_HEAD = ("ID", "STATE", "BEGAN", "TOOK", "ATTEMPTS", "CACHE")
-_RIGHT = (2, 3, 4)
+_HEAD = ("ID", "STATE", "BEGAN", "TOOK", "ATTEMPTS", "CPU", "MEMORY", "CACHE")
+_RIGHT = (2, 3, 4, 5, 6)
+_MEASURED = {"CPU", "MEMORY"}
 _ID = 10
 _NAME, _REASON = 48, 60
 
@@ -63,9 +65,16 @@ def tree(walked: Sequence[Branch], state: RunState, *, now: float) -> str:
     """Write actions as a table with a line of headers; the lines of the tree stand before the names."""
     names = ["ACTION", *(drawn + shorten(label(action), _NAME) for action, drawn in walked)]
     width = max(map(columns, names))
-    facts = table(_HEAD, [_row(action, state, now) for action, _ in walked], _RIGHT).splitlines()
+    facts = _table([_row(action, state, now) for action, _ in walked]).splitlines()
     rows = zip(names, facts, strict=True)
     return "\n".join(f"{name}{' ' * (width - columns(name))}  {text}".rstrip() for name, text in rows)
+
+
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    """Write rows below their headers, without the columns of what was measured nowhere."""
+    kept = [i for i, name in enumerate(_HEAD) if name not in _MEASURED or any(row[i] for row in rows)]
+    right = [at for at, i in enumerate(kept) if i in _RIGHT]
+    return table([_HEAD[i] for i in kept], [[row[i] for i in kept] for row in rows], right)
 
 
 def branches(state: RunState) -> list[Branch]:
@@ -119,6 +128,8 @@ def _row(action: ActionState, state: RunState, now: float) -> tuple[str, ...]:
         "" if begun is None else f"+{duration(begun - state.started)}".replace("+< 1", "+0"),
         "" if begun is None else duration(ended - begun),
         str(len(action.attempts)) if len(action.attempts) > 1 else "",
+        "" if cpu(action) is None else duration(cpu(action)),
+        "" if peak(action) is None else size(peak(action)),
         _cached(action),
     )
 

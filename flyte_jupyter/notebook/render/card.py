@@ -19,7 +19,7 @@ from flyte_jupyter.notebook.render.stop import Stop, stop_html
 from flyte_jupyter.notebook.render.summary import counts, facts, retried, title, took
 from flyte_jupyter.notebook.render.text import duration, line, moment, plural, shorten
 from flyte_jupyter.notebook.render.timeline import timeline
-from flyte_jupyter.notebook.render.tree import tree
+from flyte_jupyter.notebook.render.tree import tree, used
 from flyte_jupyter.runs.events import ROOT
 from flyte_jupyter.runs.state import ActionState, RunState
 
@@ -115,6 +115,7 @@ def _head(state: RunState, now: float, zone: tzinfo | None) -> Html:
         began,
         rerun,
         facts(state) if len(state.actions) > 1 else None,
+        used(state.root) if len(state.actions) == 1 else None,
     ]
     labels = [f"{line(key)}={shorten(value, 60)}" for key, value in list(state.labels.items())[:LABELS]]
     return join([tag("div", first), note(join([*told, *labels], " · "))])

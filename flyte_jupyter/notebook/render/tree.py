@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from flyte_jupyter.notebook.render.clusters import label
 from flyte_jupyter.notebook.render.html import Html, join, note, tag
 from flyte_jupyter.notebook.render.phases import BAD, badge, look
-from flyte_jupyter.notebook.render.text import duration, plural, shorten
+from flyte_jupyter.notebook.render.text import duration, plural, shorten, size
 from flyte_jupyter.runs.events import ROOT
 from flyte_jupyter.runs.state import ActionState, RunState
 
@@ -18,7 +18,7 @@ DEEPEST = 24
 
 _WIDTHS = {
     "Action": 190, "State": 120, "Began": 90, "Waited": 90, "Took": 100, "Attempts": 80,
-    "Place": 100, "Cache": 80,
+    "Place": 100, "CPU": 80, "Memory": 130, "Cache": 80,
 }  # fmt: skip
 _CELL = "text-align:left;white-space:nowrap"
 _HEAD = f"{_CELL};font-weight:400"
@@ -92,6 +92,8 @@ def _used(shown: Sequence[Row]) -> dict[str, bool]:
         "Took": True,
         "Attempts": any(len(a.attempts) > 1 for a in actions),
         "Place": len({a.place for a in actions if a.place}) > 1,
+        "CPU": any(cpu(a) is not None for a in actions),
+        "Memory": any(peak(a) is not None for a in actions),
         "Cache": any(a.cache not in ("", "disabled") for a in actions),
     }
 
@@ -113,9 +115,38 @@ def _row(state: RunState, action: ActionState, depth: int, names: Sequence[str],
         "Took": _took(action, now),
         "Attempts": str(len(action.attempts) or ""),
         "Place": action.place,
+        "CPU": "" if cpu(action) is None else duration(cpu(action)),
+        "Memory": _memory(action),
         "Cache": "" if action.cache == "disabled" else action.cache,
     }
     return tag("tr", name, *(tag("td", texts[n], style=_CELL) for n in names[1:]))
+
+
+def cpu(action: ActionState) -> float | None:
+    """Give the seconds of CPU time that all its attempts used; None where that was not measured."""
+    found = [attempt.cpu for attempt in action.attempts if attempt.cpu is not None]
+    return sum(found) if found else None
+
+
+def peak(action: ActionState) -> int | None:
+    """Give the most memory that an attempt used, in bytes; None where that was not measured."""
+    return max((attempt.peak for attempt in action.attempts if attempt.peak is not None), default=None)
+
+
+def used(action: ActionState) -> Html | None:
+    """Tell in a few words what an action used; None where that was not measured."""
+    seconds = cpu(action)
+    parts = [f"CPU {duration(seconds)}" if seconds is not None else "", _memory(action)]
+    return join(filter(None, parts), " · ") if seconds is not None or parts[1] else None
+
+
+def _memory(action: ActionState) -> Html:
+    """Tell the most memory, and its limit with how that was held."""
+    limits = [attempt.limits["memory"] for attempt in action.attempts if "memory" in attempt.limits]
+    used = "" if peak(action) is None else size(peak(action))
+    limit = limits[-1].partition(",")[0] if limits else ""
+    text = " of ".join(filter(None, (used, limit)))
+    return tag("span", text, title=f"limit {limits[-1]}") if limits else join([text])
 
 
 def _waited(action: ActionState) -> float:

@@ -4,7 +4,9 @@ import re
 
 import sample_runs
 
+from flyte_jupyter.notebook.render.card import card
 from flyte_jupyter.notebook.render.tree import chosen, tree
+from flyte_jupyter.runs.events import ActionQueued, ActionSucceeded, AttemptStarted, AttemptUsed, RunStarted
 from flyte_jupyter.runs.state import Phase, fold
 
 
@@ -69,3 +71,24 @@ def test_bad_ones_come_first_where_not_all_fit():
     bad = sum(action.phase is Phase.FAILED for action in state.actions.values())
     assert states == ["✓ succeeded", *["✗ failed"] * bad, *states[1 + bad :]]
     assert len(states) == 10
+
+
+def test_what_attempts_used_is_told_where_it_was_measured():
+    events = [
+        RunStarted(run="r", action="a0", time=0.0, task="t.fit"),
+        ActionQueued(run="r", action="a0", time=0.0, task="t.fit", name="fit"),
+        AttemptStarted(run="r", action="a0", time=0.0, attempt=1, place="process"),
+        AttemptUsed(
+            run="r", action="a0", time=2.0, attempt=1, cpu=1.5, peak=52_000_000,
+            limits={"memory": "128Mi, cgroup v2"},
+        ),
+        ActionSucceeded(run="r", action="a0", time=2.0),
+    ]  # fmt: skip
+    html = drawn(fold(events))
+
+    assert cells(html) == [
+        ["Action", "State", "Began", "Took", "CPU", "Memory"],
+        ["fit", "✓ succeeded", "+&lt; 1 ms", "2.00 s", "1.50 s", "52.0 MB of 128Mi"],
+    ]
+    assert 'title="limit 128Mi, cgroup v2"' in html
+    assert "CPU 1.50 s · <span" in card(fold(events), now=3.0)
