@@ -40,6 +40,15 @@ def images(_given: Given, here: Here) -> None:
     here.show({"text/html": str(join(html)), "text/plain": "\n".join(text)})
 
 
+def demo(_given: Given, _here: Here) -> None:
+    """Put the quickstart into the notebook's folder."""
+    file = load("flyte_jupyter.terminal.demo:copied")(Path.cwd())
+    lacking = load("flyte_jupyter.terminal.demo:missing")()
+    print(f"open {file.relative_to(Path.cwd())} and run all its cells")  # noqa: T201 - the cell's output
+    if lacking:
+        print(f"it needs {', '.join(lacking)}: %pip install 'flyte-jupyter[demo]'")  # noqa: T201 - likewise
+
+
 def executed(here: Here) -> dict[str, Any]:
     """Give what the kernel has executed as the content of a notebook, but for the cell that asks."""
     found: dict[str, Any] = load("flyte_jupyter.notebook.export:as_notebook")(here.cells.executed())
@@ -105,5 +114,6 @@ COMMANDS = (
         act=export,
         arguments=_for_export,
     ),
+    Command(name="demo", does="put the quickstart beside this notebook", example="demo", act=demo),
 )
 """In the order in which ``%flyte --help`` lists them."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from flyte_jupyter.config import Settings
 from flyte_jupyter.errors import Error
 from flyte_jupyter.notebook.render.text import duration, plural
-from flyte_jupyter.terminal import parameters
+from flyte_jupyter.terminal import again, parameters
 from flyte_jupyter.terminal.book import Book, read
 from flyte_jupyter.terminal.execution import Ending, Execution
 from flyte_jupyter.terminal.progress import Progress
@@ -16,7 +16,9 @@ from flyte_jupyter.terminal.screen import Screen
 
 
 def run(args: Namespace, screen: Screen) -> int:
-    """Execute a notebook."""
+    """Execute a notebook, or run a task of a Python file."""
+    if args.task is not None or Path(args.notebook).suffix == ".py":
+        return again.run(args, screen)
     path = Path(args.notebook)
     folder = path.absolute().parent
     book = Book(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from conftest import Cli, variables_for
+from clis import Cli, variables_for
 
 from flyte_jupyter.runs.state import Phase
 from flyte_jupyter.runs.store import RunStore

@@ -124,3 +124,10 @@ def test_all_sub_commands_read_the_store_that_the_kernel_is_connected_to(fresh_k
     text = done.stdout + "".join(shown["text/plain"] for shown in done.displays)
 
     assert "told" in text or "here it is" in text
+
+
+def test_demo_puts_the_quickstart_beside_the_notebook(kernel):
+    done = kernel.run("%flyte demo")
+
+    assert done.stdout.startswith("open flyte-quickstart/quickstart.ipynb")
+    assert (kernel.folder / "flyte-quickstart" / "quickstart.ipynb").is_file()
