@@ -6,6 +6,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import type { ReadonlyJSONObject, ReadonlyPartialJSONObject } from '@lumino/coreutils';
 
 import { isTerminal } from './advance';
+import { inOrder } from './listing';
 import type { IRunActions, IRuns } from './tokens';
 import type { RunListWidget } from './views/RunList';
 
@@ -107,8 +108,10 @@ function runCommands(options: IOptions): Record<string, ICommand> {
     [CommandIDs.compare]: {
       label: trans.__('Compare the Marked Runs'),
       execute: () => {
-        const [before, after] = list.chosen.marked;
-        return after ? actions.compare(before, after, near()) : undefined;
+        const { marked } = list.chosen;
+        return marked.length === 2
+          ? actions.compare(...inOrder(marked, list.listing.rows), near())
+          : undefined;
       }
     }
   };

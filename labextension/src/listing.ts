@@ -38,7 +38,7 @@ export class Listing {
   set near(near: string) {
     if (near !== this._near) {
       this._near = near;
-      void this.reload();
+      void this._load({ limit: PAGE }, fresh => [...fresh]);
     }
   }
 
@@ -47,9 +47,10 @@ export class Listing {
   }
 
   set asked(asked: IAsked) {
-    this._asked = asked;
-    this.rows = [];
-    void this.reload();
+    if (JSON.stringify(asked) !== JSON.stringify(this._asked)) {
+      this._asked = asked;
+      void this._load({ limit: PAGE }, fresh => [...fresh]);
+    }
   }
 
   get changed(): ISignal<this, void> {
@@ -127,4 +128,11 @@ export namespace Listing {
     runs: IRuns;
     gather?: number;
   }
+}
+
+/** The older run first. */
+export function inOrder(names: readonly string[], rows: readonly RunRow[]): [string, string] {
+  const begun = (name: string) => rows.find(row => row.name === name)?.started ?? 0;
+  const [one, other] = names;
+  return begun(one) <= begun(other) ? [one, other] : [other, one];
 }

@@ -33,7 +33,11 @@ export const statusPlugin: JupyterFrontEndPlugin<void> = {
     const running = new Running(runs, () => notebooks?.currentWidget?.context.path ?? '');
     const show = () => void app.commands.execute(CommandIDs.show);
     const item = ReactWidget.create(
-      <Counted running={running} show={show} words={count => trans._n('%1 action', '%1 actions', count)} />
+      <Counted
+        running={running}
+        show={show}
+        words={count => trans._n('%2 action', '%2 actions', count, count.toLocaleString())}
+      />
     );
     item.addClass('flyte-Status');
     bar.registerStatusItem('flyte-jupyter:running', {

@@ -64,6 +64,7 @@ export function Frame(props: { run: IFollowed; action: string; which: string; na
         />
         <Button
           label="‹"
+          isSymbol
           title={trans.__('Previous page')}
           disabled={value.page === 0}
           onClick={() => setPage(value.page - 1)}
@@ -78,6 +79,7 @@ export function Frame(props: { run: IFollowed; action: string; which: string; na
         </span>
         <Button
           label="›"
+          isSymbol
           title={trans.__('Next page')}
           disabled={value.page + 1 >= value.pages}
           onClick={() => setPage(value.page + 1)}

@@ -112,8 +112,8 @@ export function Graph(props: {
         {...mouse}
       />
       <div className="flyte-GraphButtons">
-        <Button label="+" title={trans.__('Zoom in')} onClick={() => painter.zoomBy(1.25)} />
-        <Button label="−" title={trans.__('Zoom out')} onClick={() => painter.zoomBy(0.8)} />
+        <Button label="+" isSymbol title={trans.__('Zoom in')} onClick={() => painter.zoomBy(1.25)} />
+        <Button label="−" isSymbol title={trans.__('Zoom out')} onClick={() => painter.zoomBy(0.8)} />
         <Button label={trans.__('Fit')} title={trans.__('Show all of the graph')} onClick={painter.fit} />
       </div>
       <div role="status" className="flyte-Hidden">

@@ -93,7 +93,7 @@ export function Logs(props: { run: IFollowed; action: string; attempts: number }
         <span role="status" className="flyte-Quiet">
           {text
             ? trans.__('%1 of %2', (place + 1).toLocaleString(), matches.length.toLocaleString())
-            : trans._n('%1 line', '%1 lines', shown.length)}
+            : trans._n('%2 line', '%2 lines', shown.length, shown.length.toLocaleString())}
         </span>
         <Button
           label={trans.__('Only matches')}

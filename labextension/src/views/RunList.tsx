@@ -5,7 +5,7 @@ import * as React from 'react';
 import { isTerminal } from '../advance';
 import type { RunRow } from '../api';
 import { baseName, duration, moment, shortName } from '../format';
-import type { Listing } from '../listing';
+import { inOrder, type Listing } from '../listing';
 import { type IViewContext, useClock, useView, ViewContext } from './context';
 import { Button, Note, Pill } from './parts';
 import { VirtualRows } from './VirtualRows';
@@ -206,7 +206,7 @@ function RunList(props: { listing: Listing; chosen: IChosen }): JSX.Element {
         />
       </div>
       <div role="status" className="flyte-Note flyte-Quiet">
-        {listing.problem || trans._n('%1 run', '%1 runs', listing.total)}
+        {listing.problem || trans._n('%2 run', '%2 runs', listing.total, listing.total.toLocaleString())}
       </div>
       {listing.isLoaded && !listing.problem && rows.length === 0 ? (
         <Note>
@@ -257,11 +257,4 @@ function Search(props: { text: string; onText: (text: string) => void }): JSX.El
       }}
     />
   );
-}
-
-/** The older run first. */
-function inOrder(names: readonly string[], rows: readonly RunRow[]): [string, string] {
-  const begun = (name: string) => rows.find(row => row.name === name)?.started ?? 0;
-  const [one, other] = names;
-  return begun(one) <= begun(other) ? [one, other] : [other, one];
 }

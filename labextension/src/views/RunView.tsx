@@ -122,7 +122,9 @@ function Head(props: { run: IFollowed; state: RunState; now: number; isInCell: b
     moment(state.started),
     ...(state.rerun_of ? [trans.__('continues %1', state.rerun_of)] : []),
     ...(below.length
-      ? [`${trans._n('%1 action', '%1 actions', below.length)}: ${told(tally(below), trans)}`]
+      ? [
+          `${trans._n('%2 action', '%2 actions', below.length, below.length.toLocaleString())}: ${told(tally(below), trans)}`
+        ]
       : []),
     ...Object.entries(state.labels).map(([name, text]) => `${name}=${cut(text, 60)}`)
   ];

@@ -23,15 +23,17 @@ export function Button(props: {
   label: string;
   title?: string;
   isOn?: boolean;
-  isPrimary?: boolean;
+  /** The label is a symbol; the title says what it does. */
+  isSymbol?: boolean;
   disabled?: boolean;
   onClick: () => void;
 }): JSX.Element {
   return (
     <button
       type="button"
-      className={`flyte-Button${props.isPrimary ? ' flyte-mod-primary' : ''}`}
+      className="flyte-Button"
       title={props.title}
+      aria-label={props.isSymbol ? props.title : undefined}
       aria-pressed={props.isOn}
       disabled={props.disabled}
       onClick={props.onClick}
