@@ -42,6 +42,7 @@ class _Connections:
             for key, one in list(self._open.items()):
                 if one is client:
                     del self._open[key]
+                    client.close()
 
 
 _connections = _Connections()

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import sysconfig
 import tarfile
+import time
 from pathlib import Path
 
 import pytest
@@ -245,3 +246,11 @@ def text(tar, name, content, mode=0o644):
     data = content.encode() if isinstance(content, str) else content
     entry.size, entry.mode = len(data), mode
     tar.addfile(entry, io.BytesIO(data))
+
+
+def until_answers(host, seconds):
+    """Wait until an engine answers."""
+    end = time.monotonic() + seconds
+    while subprocess.run(["docker", "-H", host, "info"], capture_output=True, check=False).returncode:
+        assert time.monotonic() < end, f"no engine answers at {host}"  # its log says why
+        time.sleep(0.1)
