@@ -1,12 +1,14 @@
 """Runs as front ends read them: states and events without values, log lines in pages."""
 
+from collections.abc import Sequence
+from dataclasses import fields, replace
 from typing import Any
 
 from flyte_jupyter import redaction
 from flyte_jupyter.errors import RunNotFoundError
 from flyte_jupyter.runs import state as states
-from flyte_jupyter.runs.events import Event, to_plain
-from flyte_jupyter.runs.state import RunState, fold
+from flyte_jupyter.runs.events import ROOT, Event, Failure, to_plain
+from flyte_jupyter.runs.state import ActionState, AttemptState, RunState, fold
 from flyte_jupyter.runs.store import RunStore
 
 EVENTS = 20_000
@@ -30,12 +32,43 @@ def state(store: RunStore, run: str) -> dict[str, Any]:
 
 
 def state_json(found: RunState) -> dict[str, Any]:
-    """Write a state without the values of inputs and outputs."""
-    plain = states.to_plain(found)
-    for action in plain["actions"]:
-        for name in _BYTES:
-            action.pop(name, None)
+    """Write a state as ``runs/state.py`` does, without values; quick for many actions."""
+    alone = states.to_plain(replace(found, actions={ROOT: found.root}))
+    return alone | {"actions": [_action(action) for action in found.actions.values()]}
+
+
+def _action(action: ActionState) -> dict[str, Any]:
+    plain = _slim(action, _ACTION)
+    if action.attempts:
+        plain["attempts"] = [_attempt(attempt) for attempt in action.attempts]
+    if action.failure is not None:
+        plain["failure"] = _slim(action.failure, _FAILURE)
     return plain
+
+
+def _attempt(attempt: AttemptState) -> dict[str, Any]:
+    plain = _slim(attempt, _ATTEMPT)
+    if attempt.failure is not None:
+        plain["failure"] = _slim(attempt.failure, _FAILURE)
+    if attempt.limits:
+        plain["limits"] = dict(attempt.limits)
+    return plain
+
+
+def _slim(value: Any, plain: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """Give the fields that do not have their default."""
+    return {name: found for name, default in plain if (found := getattr(value, name)) != default}
+
+
+def _plain_fields(kind: type, *others: str) -> tuple[tuple[str, Any], ...]:
+    """Name the fields that are written as they are, with their defaults; the phase is always written."""
+    shown = [f for f in fields(kind) if f.name not in (*_BYTES, *others)]
+    return tuple((f.name, None if f.name == "phase" else f.default) for f in shown)
+
+
+_ACTION = _plain_fields(ActionState, "attempts", "failure")
+_ATTEMPT = _plain_fields(AttemptState, "failure", "limits")
+_FAILURE = _plain_fields(Failure)
 
 
 def events(store: RunStore, run: str, after: int) -> dict[str, Any]:

@@ -44,7 +44,7 @@ class Handler(APIHandler):
 
     async def answer(self, work: Callable[[RunStore], Any]) -> None:
         """Do some work on the request's store, and send what it gives."""
-        self.finish(json.dumps(await self.worked(work)))
+        self.finish(await self.worked(lambda store: json.dumps(work(store))))
 
     async def worked(self, work: Callable[[RunStore], Any]) -> Any:
         """Do some work on the request's store.

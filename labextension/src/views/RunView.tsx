@@ -129,7 +129,7 @@ function Head(props: { run: IFollowed; state: RunState; now: number; isInCell: b
     ...Object.entries(state.labels).map(([name, text]) => `${name}=${cut(text, 60)}`)
   ];
   return (
-    <header className="flyte-Head">
+    <div className="flyte-Head">
       <div className="flyte-HeadLine">
         <strong className="flyte-Title">{label(first) || shortName(state.task) || state.name}</strong>
         <Pill look={lookOf(first)} />
@@ -165,7 +165,7 @@ function Head(props: { run: IFollowed; state: RunState; now: number; isInCell: b
         ) : null}
       </div>
       <div className="flyte-Quiet">{facts.join(' · ')}</div>
-    </header>
+    </div>
   );
 }
 
