@@ -12,6 +12,7 @@ from flyte_jupyter.notebook.here import Here
 from flyte_jupyter.notebook.options import BY_NAME
 from flyte_jupyter.notebook.render.comparison import comparison_html, comparison_text
 from flyte_jupyter.runs.comparison import compare
+from flyte_jupyter.tasks.environment import find_task
 
 _FROM = ("failed", "start")
 
@@ -23,7 +24,12 @@ def run_again(given: Given, here: Here) -> Any:
     args, changes = asked.inputs_of(", ".join(given.inputs), here.names)
     if args:
         raise UsageError(f"inputs that are to be different are written NAME=VALUE, not {given.inputs[0]!r}")
-    handle = rerun(run_of(given.run, here), from_failed=given.start == "failed", **changes)
+    before = run_of(given.run, here)
+    task = find_task(before.state.task)
+    unknown = [name for name in changes if task and name not in task.interface.signature.parameters]
+    if task and unknown:
+        raise UsageError(f"{task.short_name}{task.interface.signature} takes no {unknown[0]!r}")
+    handle = rerun(before, from_failed=given.start == "failed", **changes)
     if given.to:
         here.names[BY_NAME["as"].value(given.to)] = handle
     return asked.value_of(handle) if handle.done() else None

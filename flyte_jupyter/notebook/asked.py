@@ -29,7 +29,16 @@ def inputs_of(text: str, names: Mapping[str, Any]) -> tuple[tuple[Any, ...], dic
 
 
 def run(task: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], line: Line, blocks: Blocks) -> Run:
-    """Run a task as the line says: wait for its end, or only for its beginning."""
+    """Run a task as the line says: wait for its end, or only for its beginning.
+
+    Raises:
+        UsageError: the inputs are not those that the task takes.
+        Exception: what the task raised.
+    """
+    try:
+        task.interface.signature.bind(*args, **kwargs)
+    except TypeError as error:
+        raise UsageError(f"{task.short_name}{task.interface.signature}: {error}") from None
     runner = with_runcontext(mode=line.get("mode"), isolation=line.get("isolation"), name=random_name())
     if line.get("background"):
         return _in_background(runner, task, args, kwargs, blocks)

@@ -15,6 +15,9 @@ from flyte_jupyter.loading import load
 NAMES = ("runs", "logs", "cache", "secrets", "gc")
 """The commands that do the same here."""
 
+_FIRST = {"cache": "ls", "secrets": "ls"}
+"""What a group does by itself."""
+
 
 def run(words: Sequence[str]) -> None:
     """Do what the terminal's command does, and print what it prints.
@@ -22,6 +25,7 @@ def run(words: Sequence[str]) -> None:
     Raises:
         UsageError: it could not be done.
     """
+    words = [*words, _FIRST[words[0]]] if len(words) == 1 and words[0] in _FIRST else words
     out, notes = io.StringIO(), io.StringIO()
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(notes):

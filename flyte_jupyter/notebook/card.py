@@ -10,7 +10,7 @@ from flyte_jupyter.notebook.render.text import duration, plural, shorten
 from flyte_jupyter.tasks.cache import Cache, VersionParameters
 from flyte_jupyter.tasks.image import Image
 from flyte_jupyter.tasks.resources import Resources
-from flyte_jupyter.tasks.secret import secrets_of
+from flyte_jupyter.tasks.secret import Secret, secrets_of
 from flyte_jupyter.tasks.source import Part, Slice, slice_of
 from flyte_jupyter.tasks.template import TaskTemplate
 
@@ -39,7 +39,8 @@ def _lines(task: Task) -> tuple[str, str, str, str]:
     signature = shorten(facts.pop("Signature"), _LONG).removeprefix(task.short_name)
     cache = str(facts.pop("Cache"))
     words = [_words(name, value) for name, value in facts.items() if value]
-    words.insert(2, cache if cache.startswith("not") else f"cache {cache}")
+    said = cache if cache.startswith("not") else f"cache {cache}"
+    words.insert(3 if facts["Called"] else 2, said)
     captured = captures_of(task)
     beware = f" · beware: {captured['Beware']}" if captured.get("Beware") else ""
     return task.name, signature, " · ".join(words), f"captures {_said(captured.get('Captures'))}{beware}"
@@ -77,6 +78,7 @@ def task_facts(task: Task) -> dict[str, object]:
     env = task.parent_env
     return {
         "Signature": _told(lambda: _signature(task)),
+        "Called": task.short_name if task.short_name != task.name.rpartition(".")[2] else None,
         "Environment": env.name if env is not None else None,
         "Image": image_word(task.image),
         "Resources": resources_facts(task.resources),
@@ -84,7 +86,8 @@ def task_facts(task: Task) -> dict[str, object]:
         "Retries": getattr(task.retries, "count", 0) or None,
         "Time limits": _limits(task),
         "Variables": ", ".join(task.env_vars or {}),
-        "Secrets": ", ".join(secret.key for secret in secrets_of(task.secrets)),
+        "Secrets": ", ".join(_secret(secret) for secret in secrets_of(task.secrets)),
+        "Warm workers": _workers(task),
         "Report": "kept" if task.report else None,
     }
 
@@ -136,6 +139,18 @@ def _cache(task: Task) -> str:
     version = cache.get_version(VersionParameters(func=_function(task), image=task.image))
     ignored = f", ignores {', '.join(cache.ignored_inputs)}" if cache.ignored_inputs else ""
     return f"{cache.behavior}, version {shorten(version, _VERSION + 20)[:_VERSION]}{ignored}"
+
+
+def _secret(secret: Secret) -> str:
+    return f"{secret.group}/{secret.key}" if secret.group else secret.key
+
+
+def _workers(task: Task) -> str | None:
+    if task.reusable is None:
+        return None
+    many = task.reusable.replicas
+    least, most = many if isinstance(many, tuple) else (many, many)
+    return str(least) if least == most else f"{least} to {most}"
 
 
 def _limits(task: Task) -> str:

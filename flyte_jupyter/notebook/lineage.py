@@ -89,6 +89,7 @@ class Lineage:
         runs: tuple[str, ...] = (),
         deleted: Iterable[str] = (),
         words: Mapping[str, str] | None = None,
+        title: str = "",
     ) -> "Lineage":
         """Let it end.
 
@@ -99,6 +100,7 @@ class Lineage:
             runs: the runs that it started.
             deleted: the names that it deleted.
             words: small values in words, by name.
+            title: what it is called now; as before if empty.
         """
         node = self.nodes.get(cell, Node(cell=cell))
         run, told = runs[-1] if runs else "", dict(words or {})
@@ -109,6 +111,7 @@ class Lineage:
         gone = set(deleted)
         origins = {name: origin for name, origin in self.origins.items() if name not in gone}
         is_task = node.is_task or bool(runs)
+        node = replace(node, title=title or node.title)
         ended = replace(node, state=state, gave=dict(contents), words=told, runs=runs, is_task=is_task)
         return Lineage({**self.nodes, cell: ended}, {**origins, **made})
 

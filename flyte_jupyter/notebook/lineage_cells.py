@@ -17,6 +17,7 @@ from flyte_jupyter.notebook.lineage_content import content_of, words_of
 from flyte_jupyter.notebook.lineage_names import MAGIC, is_hidden, names_of, taken, title_of
 from flyte_jupyter.notebook.render.phases import BAD
 from flyte_jupyter.notebook.restored import is_restored
+from flyte_jupyter.tasks.template import TaskTemplate
 
 if TYPE_CHECKING:
     from flyte_jupyter.runs.run import Run
@@ -81,7 +82,7 @@ class Following:
         text = _text(cell, info.raw_cell or "")
         names = names_of(self._shell, text, getattr(info, "transformed_cell", None))
         key = cell.id or f"In[{cell.number}]"
-        title, task = title_of(text, names), MAGIC.match(text) is not None
+        title, task = title_of(text, names.binds), MAGIC.match(text) is not None
         node = Node(cell=key, title=title, number=cell.number, text=text, is_task=task)
         self._going.append(_Execution(node, cell.message, names, dict(scope)))
         took = taken(names.reads, scope)
@@ -98,6 +99,8 @@ class Following:
         gave, scope = self._gave(going), self._shell.user_ns
         succeeded = bool(getattr(result, "success", True))
         key = going.node.cell
+        if not gave and not going.runs and not getattr(self._lineage.nodes.get(key), "took", None):
+            self._lineage = self._lineage.without(key)
         if key not in self._lineage.nodes:
             failed = not succeeded and not going.node.text.lstrip().startswith(_NO_CODE)
             if not (gave or going.runs or failed):
@@ -115,6 +118,7 @@ class Following:
             state=state,
             runs=tuple(run.name for run in going.runs),
             deleted=[name for name in going.before if name not in scope],
+            title=title_of(going.node.text, _ordered(gave, scope)) if gave else going.node.title,
             words={name: words for name in gave if (words := words_of(name, scope[name]))},
         )
 
@@ -177,6 +181,11 @@ def _text(cell: Cell, raw: str) -> str:
         with suppress(UsageError):  # running the cell says so
             said = line_of(cell.meta)
     return raw if said is None else f"%%flyte_task {said}\n{raw}"
+
+
+def _ordered(gave: Mapping[str, str], scope: Mapping[str, Any]) -> list[str]:
+    """Put the tasks that a cell has bound before its other names."""
+    return sorted(gave, key=lambda name: not isinstance(scope.get(name), TaskTemplate))
 
 
 def _state(runs: "list[Run]") -> State:

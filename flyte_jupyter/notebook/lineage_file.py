@@ -29,7 +29,7 @@ def _node(cells: Sequence[CodeCell], names: Sequence[Names], at: int) -> Node:
     failed = any(output.get("output_type") == "error" for output in cell.outputs)
     return Node(
         cell=_key(cell),
-        title=title_of(cell.source, names[at]),
+        title=title_of(cell.source, names[at].binds),
         number=cell.count or 0,
         text=cell.source,
         state="stale" if cell.count is None else "failed" if failed else "fresh",

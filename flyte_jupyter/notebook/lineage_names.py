@@ -3,7 +3,7 @@
 import ast
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from types import FunctionType, ModuleType
@@ -19,6 +19,8 @@ from flyte_jupyter.tasks.slicing.names import uses_of
 MAGIC = re.compile(r"\s*%%flyte_task\b([^\n]*)\n?")
 _HIDDEN = re.compile(r"_+|_i+|_i?\d+|_ih|_oh|_dh|In|Out|exit|quit|get_ipython|_exit_code|__\w+__")
 _RUN = "--run"
+_NAMED = 3
+"""So many of a cell's names stand in its title."""
 
 
 def names_of(shell: Any, text: str, python: str | None = None) -> Names:
@@ -47,13 +49,15 @@ def names_in(tree: ast.Module, line: str) -> Names:
     return replace(found, reads=tuple(dict.fromkeys((*found.reads, *said))))
 
 
-def title_of(text: str, names: Names) -> str:
+def title_of(text: str, bound: Sequence[str]) -> str:
     """Call a cell by its task's name, else by what it binds, else by its first line."""
     magic = MAGIC.match(text)
     first = (_words(magic[1]) if magic else []) or [""]
     if first[0] and not first[0].startswith("-"):
         return first[0]
-    return ", ".join(names.binds[:3]) or shorten(text.strip().splitlines()[0] if text.strip() else "", 24)
+    if not bound:
+        return shorten(next(iter(text.strip().splitlines()), ""), 24)
+    return ", ".join(bound[:_NAMED]) + (", …" if len(bound) > _NAMED else "")
 
 
 def is_hidden(name: str) -> bool:

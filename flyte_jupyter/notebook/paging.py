@@ -92,5 +92,5 @@ def _found(given: argparse.Namespace, here: Here) -> PagedFrame:
         name = given.output or next(iter(found))
         if name in found:
             return PagedFrame(found[name], f"{action.state.short}, {name}")
-    listed = ", ".join(found) or "no frames"
-    raise UsageError(f"{action.state.task} of run {run.name} gave {listed}; choose one with --output NAME")
+    gave = f"{action.state.task} of run {run.name} gave {', '.join(found) or 'no frames'}"
+    raise UsageError(f"{gave}; choose one with --output NAME" if found else gave)

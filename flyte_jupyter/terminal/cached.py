@@ -130,8 +130,11 @@ def _verdict(run: str, action: ActionState, now: float) -> Sequence[object]:
 def _entry(where: RunStore, key: str) -> Entry:
     fitting = [one for one in kept(where) if one.key.startswith(key)] if key else []
     if len(fitting) != 1:
-        what = f"{len(fitting)} kept results have keys" if fitting else "no kept result has a key"
-        raise Error(f"{what} that begin with {key!r}; list them: flyte-jupyter cache ls")
+        many = f"{len(fitting)} kept results have keys that begin" if fitting else ""
+        raise Error(
+            f"{many or 'no kept result has a key that begins'} with {key!r}; "
+            "list them: flyte-jupyter cache ls"
+        )
     return fitting[0]
 
 

@@ -204,3 +204,24 @@ def test_the_line_magic_says_it_too(kernel):
     done = kernel.run("p = %flyte run where_it_is x=1 --isolation process\np == os.getpid()")
 
     assert done.value == "False"
+
+
+def test_the_card_tells_name_workers_and_secrets(kernel):
+    done = kernel.run(
+        "%%flyte_task fit --env told --reuse 2 --secret bank/PIN\ndef train(x: int) -> int:\n    return x"
+    )
+    text = done.displays[0]["text/plain"]
+
+    assert "called fit · environment told · image auto · cache disabled" in text
+    assert "warm workers 2" in text
+    assert "secrets bank/PIN" in text
+
+
+@pytest.mark.parametrize("code", ["%flyte run wants x=1", "%flyte run wants", "%%flyte_task --run x=1\n{}"])
+def test_inputs_that_do_not_fit_are_one_line(kernel, code):
+    wants = "def wants(y: int) -> int:\n    return y"
+    kernel.run(f"%%flyte_task\n{wants}")
+    done = kernel.run(code.format(wants))
+
+    assert done.reply["ename"] == "UsageError"
+    assert "wants(y: int) -> int" in done.reply["evalue"]

@@ -125,7 +125,7 @@ def test_what_is_wrong_is_one_line(kernel, code, words):
 
 
 def test_a_wrong_input_is_the_users_error_at_the_line(kernel):
-    done = kernel.run("x = 1\n%flyte run add z=1")
+    done = kernel.run("x = 1\n%flyte run add x=[x]")
 
     assert done.error.startswith("TypeError: t.add")
     assert "flyte_jupyter" not in done.traceback
@@ -191,3 +191,17 @@ def test_logs_are_printed_as_they_were(kernel):
     kernel.run("@env.task\ndef f() -> None:\n    print('flyte-jupyter runs')\nflyte.run(f);")
 
     assert "flyte-jupyter runs" in kernel.run("%flyte logs last").stdout
+
+
+def test_groups_list_and_logs_take_variables(kernel):
+    kernel.run("flyte.run(add, 77); held = flyte.run(add, 78)")
+
+    assert "adding 78" in kernel.run("%flyte logs held").stdout
+    assert "t.add" in kernel.run("%flyte cache").stdout
+
+
+def test_a_rerun_with_an_input_that_is_none_is_one_line(kernel):
+    done = kernel.run("%flyte rerun done nosuch=1")
+
+    assert done.reply["ename"] == "UsageError"
+    assert "takes no 'nosuch'" in done.reply["evalue"]

@@ -107,8 +107,8 @@ def test_restored_failed_and_running_cells_are_told(book):
 
     assert "slow: cached" in shown
     assert "1 / length - 1 / 0: failed" in shown
-    assert "later: running" in shown
-    assert "later: failed" in after
+    assert "later, bg: running" in shown
+    assert "later, bg: failed" in after
 
 
 def test_cells_that_await_are_run_again(book):
