@@ -2,9 +2,11 @@
 
 import importlib
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from flyte_jupyter.errors import InitializationError
+
+__all__ = ["asyncio", "load", "on_thread"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -31,9 +33,25 @@ def load(path: str, extra: str = "") -> Any:
     return getattr(found, attribute) if attribute else found
 
 
-async def on_thread(func: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Call a blocking function on a thread, without blocking the event loop.
+class _Late:
+    """Stands for a module, and imports it when something of it is first asked for."""
 
-    Definitions do not need an event loop, so ``asyncio`` is loaded only here.
-    """
-    return await load("asyncio:to_thread")(func, *args, **kwargs)  # type: ignore[no-any-return] # loaded late
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, attribute: str) -> Any:
+        value = getattr(importlib.import_module(self._name), attribute)
+        setattr(self, attribute, value)
+        return value
+
+
+if TYPE_CHECKING:
+    import asyncio
+else:
+    asyncio = _Late("asyncio")
+    """A synchronous run in a script needs no event loop, and no tenth of a second more for one."""
+
+
+async def on_thread(func: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Call a blocking function on a thread, without blocking the event loop."""
+    return await asyncio.to_thread(func, *args, **kwargs)

@@ -1,6 +1,5 @@
 """Call a task's function: literals to arguments, the body in its context, the result to literals."""
 
-import asyncio
 import inspect
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -10,8 +9,9 @@ from flyte_jupyter.backends.bodies import Body, Stopped, bodies
 from flyte_jupyter.backends.capture import capture
 from flyte_jupyter.backends.environ import is_scoped, outside, variables
 from flyte_jupyter.backends.secrets import injected
-from flyte_jupyter.backends.threads import in_thread
+from flyte_jupyter.backends.threads import in_thread, running
 from flyte_jupyter.errors import RuntimeUserError, TaskInterruptedError
+from flyte_jupyter.loading import asyncio
 from flyte_jupyter.tasks.context import ContextData, TaskContext, current
 from flyte_jupyter.tasks.spec import ActionSpec, TaskSpec
 from flyte_jupyter.types.literal import Literals
@@ -49,7 +49,7 @@ async def _body(spec: ActionSpec, context: TaskContext, values: Mapping[str, Any
     inside = ContextData(context, None, outer.custom, outer.submit, None)
     if not spec.task.is_async:
         body = Body(spec.run.name)
-        if _loop_is_running():
+        if running() is not None:
             return await in_thread(lambda: _call(spec.task, inside, values, body), body)
         return _call(spec.task, inside, values, body)
     token = current.set(inside)
@@ -118,7 +118,3 @@ def _task_context(spec: ActionSpec) -> TaskContext:
         group_data=spec.context.group,
         custom_context=spec.context.custom,
     )
-
-
-def _loop_is_running() -> bool:
-    return asyncio._get_running_loop() is not None  # noqa: SLF001 - documented for implementers of loops

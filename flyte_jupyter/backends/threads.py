@@ -3,18 +3,26 @@
 A bounded pool would deadlock when synchronous tasks call synchronous tasks, so there is no bound here.
 """
 
-import asyncio
 import contextvars
 import os
 import queue
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 from flyte_jupyter.backends.bodies import Body, Stopped, bodies
+from flyte_jupyter.loading import asyncio
 
 _IDLE_SECONDS = 10.0
+
+
+def running() -> "asyncio.AbstractEventLoop | None":
+    """Give the event loop that runs in this thread, ours or another."""
+    events = sys.modules.get("asyncio.events")  # none runs where nobody has loaded it
+    known = getattr(events, "_get_running_loop", None)  # documented for implementers of loops
+    return known() if known is not None else None
 
 
 class Threads:
@@ -114,4 +122,4 @@ def _settle(future: "asyncio.Future[Any]", result: Any, error: BaseException | N
         future.set_exception(error)
 
 
-__all__ = ["Stopped", "Threads", "in_thread", "threads"]
+__all__ = ["Stopped", "Threads", "in_thread", "running", "threads"]

@@ -1,6 +1,5 @@
 """How a running task calls another one: a spec with a deterministic name, conducted in the caller's way."""
 
-import asyncio
 import contextvars
 import hashlib
 import itertools
@@ -16,6 +15,7 @@ from flyte_jupyter.engine.live import LiveRun, inputs_packed
 from flyte_jupyter.engine.loop import loop, settled
 from flyte_jupyter.engine.traced import traced
 from flyte_jupyter.ids import ActionID
+from flyte_jupyter.loading import asyncio
 from flyte_jupyter.runs.events import ROOT
 from flyte_jupyter.tasks.context import ContextData, current
 from flyte_jupyter.tasks.spec import ActionSpec

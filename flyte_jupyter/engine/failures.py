@@ -1,7 +1,5 @@
 """Exceptions of tasks: only the user's frames, and a text that is safe to keep."""
 
-import asyncio
-import concurrent.futures
 import contextlib
 import re
 import threading
@@ -16,8 +14,8 @@ from flyte_jupyter.runs.events import Failure
 
 _PACKAGE = str(Path(__file__).parents[1]) + "/"
 _MACHINERY = (
-    str(Path(asyncio.__file__).parent) + "/",
-    str(Path(concurrent.futures.__file__).parent) + "/",
+    str(Path(threading.__file__).parent / "asyncio") + "/",
+    str(Path(threading.__file__).parent / "concurrent") + "/",
     contextlib.__file__,
     threading.__file__,
 )

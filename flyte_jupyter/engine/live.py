@@ -1,26 +1,27 @@
 """A run in progress: each action from its call to its end, and the record of it."""
 
-import asyncio
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from flyte_jupyter import redaction
 from flyte_jupyter.backends.base import Backend
 from flyte_jupyter.backends.bodies import Stopped, bodies
 from flyte_jupyter.backends.local import LocalBackend
+from flyte_jupyter.backends.threads import running
 from flyte_jupyter.engine.cached import Cached
 from flyte_jupyter.engine.failed import FailedInputs
 from flyte_jupyter.engine.failures import failure_of, trim
 from flyte_jupyter.engine.keeping import INPUT_LIMIT, OUTPUT_LIMIT, Kept, record
-from flyte_jupyter.engine.loop import drive, engine_task, loop, running, waited
+from flyte_jupyter.engine.loop import drive, engine_task, loop, waited
 from flyte_jupyter.engine.replayed import Replayed
 from flyte_jupyter.engine.retried import Retried
 from flyte_jupyter.engine.seen import Seen
 from flyte_jupyter.engine.timed import Bounded, Timed
+from flyte_jupyter.loading import asyncio
 from flyte_jupyter.runs.events import (
     ROOT,
     ActionAborted,
@@ -39,7 +40,7 @@ from flyte_jupyter.tasks.spec import ActionSpec, TaskSpec
 from flyte_jupyter.types.literal import Literals
 
 Route = Callable[[ActionSpec], Backend]
-_Task = asyncio.Task[Any]
+_Task: TypeAlias = "asyncio.Task[Any]"
 
 
 class LiveRun:

@@ -1,6 +1,5 @@
 """Event loops on threads of their own, for cells, scripts and threads; and a way to do without one."""
 
-import asyncio
 import concurrent.futures
 import os
 import threading
@@ -13,6 +12,8 @@ from typing import Any, TypeVar
 
 from flyte_jupyter.backends.bodies import Stopped, bodies
 from flyte_jupyter.backends.interrupting import Interruption, keep_trying
+from flyte_jupyter.backends.threads import running
+from flyte_jupyter.loading import asyncio
 
 T = TypeVar("T")
 
@@ -35,7 +36,7 @@ class Loops:
     def __init__(self) -> None:
         self._reset()
 
-    def get(self) -> asyncio.AbstractEventLoop:
+    def get(self) -> "asyncio.AbstractEventLoop":
         """Give the loop for this context, started if need be."""
         if self._pid != os.getpid():
             self._reset()  # a forked child has no threads for its parent's loops
@@ -49,7 +50,7 @@ class Loops:
         """Start a coroutine on the loop for this context, in a copy of this thread's context."""
         return asyncio.run_coroutine_threadsafe(coro, self.get())
 
-    def has(self, loop: asyncio.AbstractEventLoop) -> bool:
+    def has(self, loop: "asyncio.AbstractEventLoop") -> bool:
         """Whether a loop is one of these."""
         return loop in self._loops
 
@@ -95,10 +96,10 @@ class Loops:
         self._pid = os.getpid()
 
 
-_threads: dict[asyncio.AbstractEventLoop, int] = {}
+_threads: "dict[asyncio.AbstractEventLoop, int]" = {}
 
 
-def _started() -> asyncio.AbstractEventLoop:
+def _started() -> "asyncio.AbstractEventLoop":
     loop = asyncio.new_event_loop()
 
     def work() -> None:
@@ -113,14 +114,14 @@ def _started() -> asyncio.AbstractEventLoop:
     return loop
 
 
-def _cut(loop: asyncio.AbstractEventLoop, task: "asyncio.Task[Any]", interruption: Interruption) -> bool:
+def _cut(loop: "asyncio.AbstractEventLoop", task: "asyncio.Task[Any]", interruption: Interruption) -> bool:
     """Stop the step that a task is in; True if it is, or has gone on meanwhile."""
     if asyncio.current_task(loop) is not task:
         return True
     return interruption.attempt()
 
 
-def _answers(loop: asyncio.AbstractEventLoop) -> bool:
+def _answers(loop: "asyncio.AbstractEventLoop") -> bool:
     flag = threading.Event()
     loop.call_soon_threadsafe(flag.set)
     return flag.wait(2 * PATIENCE)
@@ -129,11 +130,6 @@ def _answers(loop: asyncio.AbstractEventLoop) -> bool:
 def engine_task(run: str) -> str:
     """Name the tasks that the engine itself makes on a loop for a run."""
     return f"flyte {run}"
-
-
-def running() -> asyncio.AbstractEventLoop | None:
-    """Give the event loop that runs in this thread, ours or another."""
-    return asyncio._get_running_loop()  # noqa: SLF001 - documented for implementers of loops
 
 
 def settled(future: "concurrent.futures.Future[T]") -> T:

@@ -1,6 +1,5 @@
 """``flyte.map``: one task over many inputs, in parallel, results in order."""
 
-import asyncio
 import contextvars
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from flyte_jupyter.engine.fan import THREADS, Fan, Items
 from flyte_jupyter.engine.loop import loop, settled
 from flyte_jupyter.errors import DefinitionError
+from flyte_jupyter.loading import asyncio
 from flyte_jupyter.tasks.context import group
 from flyte_jupyter.tasks.template import TaskTemplate
 
@@ -136,7 +136,7 @@ def _ahead(items: Items, most: int, start: Callable[[tuple[Any, ...]], C]) -> Ge
         raise failure
 
 
-async def _limited(limit: asyncio.Semaphore, task: Any, args: tuple[Any, ...], name: str) -> Any:
+async def _limited(limit: "asyncio.Semaphore", task: Any, args: tuple[Any, ...], name: str) -> Any:
     async with limit:
         with group(name):
             inner: Any = task.func if isinstance(task, partial) else task

@@ -1,6 +1,5 @@
 """One run from its beginning to its end, and the live side of its handle."""
 
-import asyncio
 import concurrent.futures
 import contextvars
 import logging
@@ -23,6 +22,7 @@ from flyte_jupyter.engine.routes import route_of
 from flyte_jupyter.engine.scoped import environment, process, scope_of
 from flyte_jupyter.engine.setup import Observer, Setup
 from flyte_jupyter.errors import ActionAbortedError
+from flyte_jupyter.loading import asyncio
 from flyte_jupyter.runs.both import ActionOutputs
 from flyte_jupyter.runs.events import ROOT, RunStarted
 from flyte_jupyter.runs.run import Run, driven

@@ -1,6 +1,5 @@
 """Limits of time: in the queue, for one attempt, for the whole action."""
 
-import asyncio
 import threading
 from datetime import timedelta
 
@@ -13,6 +12,7 @@ from flyte_jupyter.errors import (
     MaxQueuedTimeExceededError,
     MaxRuntimeExceededError,
 )
+from flyte_jupyter.loading import asyncio
 from flyte_jupyter.runs.events import AttemptStarted, Emit, Event
 from flyte_jupyter.tasks.policies import Duration
 from flyte_jupyter.tasks.spec import ActionSpec

@@ -1,11 +1,11 @@
 """Waiting for a run's next events, written by this process or another."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager, suppress
 from time import monotonic
 from typing import Protocol
 
+from flyte_jupyter.loading import asyncio
 from flyte_jupyter.runs.events import Event
 from flyte_jupyter.runs.signal import Signal
 
@@ -59,7 +59,7 @@ async def follow(log: Log, listen: Listen, run: str, after: int) -> AsyncIterato
 
 
 @contextmanager
-def woken(listen: Listen) -> Iterator[asyncio.Event]:
+def woken(listen: Listen) -> "Iterator[asyncio.Event]":
     """Give a flag that each batch of this process sets."""
     loop, flag = asyncio.get_running_loop(), asyncio.Event()
 
@@ -74,7 +74,7 @@ def woken(listen: Listen) -> Iterator[asyncio.Event]:
         end()
 
 
-async def _either(flag: asyncio.Event) -> None:
+async def _either(flag: "asyncio.Event") -> None:
     """Wait for the flag, but no longer than another process's events may take to be seen."""
     try:
         async with asyncio.timeout(_POLL):

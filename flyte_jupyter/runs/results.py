@@ -1,6 +1,5 @@
 """Results of earlier actions by key: the cache's table, and the lock that lets one of many compute."""
 
-import asyncio
 import re
 import sqlite3
 import time
@@ -14,6 +13,7 @@ from zlib import crc32
 import msgpack  # type: ignore[import-untyped]
 
 from flyte_jupyter.ids import digest
+from flyte_jupyter.loading import asyncio
 from flyte_jupyter.runs.folder import writable
 from flyte_jupyter.runs.intake import Row
 from flyte_jupyter.runs.ledger import text
