@@ -1,9 +1,9 @@
 /** Paints a graph on a canvas: only the boxes that are seen, each as plainly as its size on the screen asks for. */
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import { cut } from './format';
+import { cut, duration, took } from './format';
 import type { Box, Drawing } from './layout';
-import { first, LOOKS, type Look, tally, told } from './looks';
+import { first, LOOKS, type Look, tally, told, word } from './looks';
 
 /** What is seen: the drawing's point in the corner, and pixels for one of its units. */
 export interface ISight {
@@ -155,9 +155,21 @@ function paintBox(context: CanvasRenderingContext2D, box: Box, painting: IPainti
   if (box.kind !== 'block') {
     context.font = `11px ${family}`;
     context.fillStyle = colours('--jp-ui-font-color1');
-    const said = `${LOOKS[first(counts)].symbol} ${told(counts, painting.trans)}`;
+    const said = `${LOOKS[first(counts)].symbol} ${detail(box, counts, painting.trans)}`;
     context.fillText(cut(said, 32), box.x + 12, box.y + 29);
   }
+}
+
+/** Say of one action how it is and how long it took, of many how many are how. */
+function detail(box: Box, counts: ReadonlyMap<Look, number>, trans: TranslationBundle): string {
+  if (box.actions.length > 1) {
+    return told(counts, trans);
+  }
+  const [action] = box.actions;
+  const seconds = action.ended === undefined ? null : took(action, action.ended);
+  return seconds === null
+    ? word(first(counts), trans)
+    : `${word(first(counts), trans)} · ${duration(seconds)}`;
 }
 
 function rounded(

@@ -7,9 +7,11 @@ import type { ISignal } from '@lumino/signaling';
 import type { Widget } from '@lumino/widgets';
 
 import type { IPlaces } from './actions';
+import { root } from './advance';
+import { label } from './format';
 import { flyteIcon } from './icons';
 import { RunWidget } from './renderer';
-import type { IRunActions, IRuns } from './tokens';
+import type { IFollowed, IRunActions, IRuns } from './tokens';
 import { ComparisonWidget } from './views/Comparison';
 
 export const OPEN = 'flyte:open-run';
@@ -67,7 +69,7 @@ export class Tabs implements IPlaces {
 
   private _show(wanted: IOpened): MainAreaWidget {
     const { app } = this._options;
-    const id = `flyte-run-${wanted.run}${wanted.other ? `-${wanted.other}` : ''}`;
+    const id = idOf(wanted);
     let widget = this._tracker.find(one => one.id === id);
     if (!widget) {
       widget = new MainAreaWidget({ content: this._content(wanted) });
@@ -90,14 +92,33 @@ export class Tabs implements IPlaces {
     const { runs, trans, themed } = this._options;
     const actions = this._actions as IRunActions;
     const context = { runs, actions, trans, themed };
-    return wanted.other
-      ? new ComparisonWidget(wanted.run, wanted.other, wanted.near, context)
-      : new RunWidget(runs.follow(wanted.run, wanted.near), context, false);
+    if (wanted.other) {
+      return new ComparisonWidget(wanted.run, wanted.other, wanted.near, context);
+    }
+    const run = runs.follow(wanted.run, wanted.near);
+    run.changed.connect(() =>
+      name(
+        run,
+        this._tracker.find(one => one.id === idOf(wanted))
+      )
+    );
+    return new RunWidget(run, context, false);
   }
 
   private _actions: IRunActions | null = null;
   private _opened = new WeakMap<Widget, IOpened>();
   private _tracker = new WidgetTracker<MainAreaWidget>({ namespace: 'flyte-runs' });
+}
+
+function idOf(wanted: IOpened): string {
+  return `flyte-run-${wanted.run}${wanted.other ? `-${wanted.other}` : ''}`;
+}
+
+/** Name a tab by the run's task, once it is known. */
+function name(run: IFollowed, widget: Widget | undefined): void {
+  if (widget && run.state) {
+    widget.title.label = `${label(root(run.state))} ${run.name}`;
+  }
 }
 
 export namespace Tabs {

@@ -396,6 +396,10 @@ def test_ten_thousand_runs_are_listed_a_screen_at_a_time(lab, runs):
 def test_it_is_of_use_in_a_narrow_window(lab, runs):
     lab.page.set_viewport_size({"width": 640, "height": 900})
     run = open_run(lab, runs)
-    expect(run.get_by_role("application")).to_be_visible()
+    expect(run.get_by_role("application")).to_be_in_viewport()
+    run.get_by_role("tab", name="Timeline").click()
+    expect(run.get_by_role("treeitem").first).to_be_in_viewport()
+    run.get_by_role("tab", name="Graph").click()
+    lab.page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
     lab.shot("narrow")
     lab.page.set_viewport_size({"width": 1280, "height": 1000})

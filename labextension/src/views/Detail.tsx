@@ -89,20 +89,25 @@ function Attempts(props: { attempts: readonly Attempt[]; now: number }): JSX.Ele
   if (props.attempts.length === 0) {
     return <Note>{trans.__('It was not attempted.')}</Note>;
   }
+  const columns: [string, (attempt: Attempt) => string][] = [
+    [trans.__('Attempt'), attempt => String(attempt.number)],
+    [trans.__('Place'), attempt => attempt.place ?? ''],
+    [
+      trans.__('Time'),
+      ({ started, ended }) => (started === undefined ? '' : duration((ended ?? props.now) - started))
+    ],
+    [trans.__('CPU'), ({ cpu }) => (cpu === undefined ? '' : duration(cpu))],
+    [trans.__('Memory'), ({ peak }) => (peak === undefined ? '' : size(peak))],
+    [trans.__('Limits'), ({ limits }) => pairs(limits ?? {})],
+    [trans.__('Error'), ({ failure }) => (failure ? `${failure.code}: ${failure.message}` : '')]
+  ];
+  const told = columns.filter(([, write]) => props.attempts.some(attempt => write(attempt)));
   return (
     <table className="flyte-Table">
       <caption>{trans.__('Attempts')}</caption>
       <thead>
         <tr>
-          {[
-            trans.__('Attempt'),
-            trans.__('Place'),
-            trans.__('Time'),
-            trans.__('CPU'),
-            trans.__('Memory'),
-            trans.__('Limits'),
-            trans.__('Error')
-          ].map(name => (
+          {told.map(([name]) => (
             <th key={name} scope="col">
               {name}
             </th>
@@ -110,24 +115,20 @@ function Attempts(props: { attempts: readonly Attempt[]; now: number }): JSX.Ele
         </tr>
       </thead>
       <tbody>
-        {props.attempts.map(attempt => (
-          <tr key={attempt.number}>
-            <td>{attempt.number}</td>
-            <td>{attempt.place ?? ''}</td>
-            <td>
-              {attempt.started === undefined ? '' : duration((attempt.ended ?? props.now) - attempt.started)}
-            </td>
-            <td>{attempt.cpu === undefined ? '' : duration(attempt.cpu)}</td>
-            <td>{attempt.peak === undefined ? '' : size(attempt.peak)}</td>
-            <td>
-              {Object.entries(attempt.limits ?? {})
-                .map(([name, limit]) => `${name} ${limit}`)
-                .join(', ')}
-            </td>
-            <td>{attempt.failure ? `${attempt.failure.code}: ${attempt.failure.message}` : ''}</td>
+        {props.attempts.map((attempt, i) => (
+          <tr key={i}>
+            {told.map(([name, write]) => (
+              <td key={name}>{write(attempt)}</td>
+            ))}
           </tr>
         ))}
       </tbody>
     </table>
   );
+}
+
+function pairs(texts: Readonly<Record<string, string>>): string {
+  return Object.entries(texts)
+    .map(([name, text]) => `${name} ${text}`)
+    .join(', ');
 }

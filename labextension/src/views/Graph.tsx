@@ -44,6 +44,7 @@ export function Graph(props: {
     const [opened, closed] = [new Set(kept.open), new Set(kept.shut)];
     if (box.kind === 'many') {
       opened.add(box.key);
+      kept.sight = null; // all of it, as it may be much larger now
     } else if (box.kind === 'block') {
       opened.delete(box.key);
     } else if (!closed.delete(box.key) && drawing.boxes.some(other => drawing.boxes[other.parent] === box)) {
