@@ -114,6 +114,7 @@ def _refuse(screen: Screen, message: str, status: int) -> int:
 
 GROUPS = {
     "cache": "the results that are kept",
+    "images": "the images of tasks",
     "secrets": "values in the system's key ring",
 }
 
@@ -178,6 +179,18 @@ COMMANDS = (
     Command(
         name="why", does="tell why a task's results were taken from the cache or not, as recorded",
         act="cached:why", arguments=arguments.why, example="why train",
+    ),
+    Command(
+        name="images ls", does="list the images that runs built, pulled or pushed, the newest first",
+        act="images:ls", arguments=arguments.images, example="images ls",
+    ),
+    Command(
+        name="images build", does="build an image, and push it if it has a registry", act="images:build",
+        arguments=arguments.build, example="images build pipeline.py:env",
+    ),
+    Command(
+        name="images check", does="tell whether an image is on the engine or in its registry",
+        act="images:check", arguments=arguments.image, example="images check pipeline.py:env",
     ),
     Command(
         name="secrets set", does="ask for a secret's value, unseen, and keep it", act="secrets:put",

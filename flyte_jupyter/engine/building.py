@@ -8,7 +8,7 @@ from typing import Any
 
 from flyte_jupyter import redaction
 from flyte_jupyter.engine.failures import failure_of
-from flyte_jupyter.engine.imaging import brought, builder_address, image_of_text, meant, recorded
+from flyte_jupyter.engine.imaging import brought, builder_address, image_in, recorded
 from flyte_jupyter.engine.scoped import environment, named
 from flyte_jupyter.engine.scoped import process as this_process
 from flyte_jupyter.engine.setup import process
@@ -39,7 +39,7 @@ class Builds:
 
     def __call__(
         self,
-        what: "Image | Environment | TaskTemplate[..., Any] | str",
+        what: Image | Environment | TaskTemplate[..., Any] | str,
         *,
         force: bool = False,
         builder: str | None = None,
@@ -63,7 +63,7 @@ class Builds:
             ImageBuildError: a step failed, or the image cannot be described, pulled or pushed.
             TypeError: it has no image.
         """
-        image, address = _image(what), builder_address() if builder is None else builder
+        image, address = image_in(what), builder_address() if builder is None else builder
         record = _Record(process.setup.store(), on_step, on_line)
         with record.kept(image):
             return brought(
@@ -153,15 +153,3 @@ class _Record:
 
     def _event(self, kind: Any, **values: Any) -> Any:
         return kind(run=self._run, action=ROOT, time=time.time(), **values)
-
-
-def _image(what: Any) -> Image:
-    if isinstance(what, Image):
-        return what
-    if isinstance(what, str):
-        return image_of_text(what)
-    if isinstance(what, TaskTemplate):
-        return meant(what.spec.image)
-    if isinstance(what, Environment):
-        return meant(what.image)
-    raise TypeError(f"build takes an Image, its URI, an environment or a task, not {what!r}")

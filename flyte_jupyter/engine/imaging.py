@@ -11,8 +11,10 @@ from flyte_jupyter.errors import ImageBuildError
 from flyte_jupyter.images.build import ImageBuild, ImageBuildEngine, OnLine, OnStep
 from flyte_jupyter.images.steps import Step
 from flyte_jupyter.runs.events import Emit, ImageStep
+from flyte_jupyter.tasks.environment import Environment
 from flyte_jupyter.tasks.image import Image
 from flyte_jupyter.tasks.spec import ActionSpec
+from flyte_jupyter.tasks.template import TaskTemplate
 from flyte_jupyter.tasks.values import AUTO, built_image, image_of
 
 _there: set[str] = set()
@@ -68,6 +70,23 @@ def brought(
 def meant(image: Image | str) -> Image:
     """Give an image itself; "auto" means the project's own setting, or the default image."""
     return image_of_text(_automatic()) if image == AUTO else built_image(image)
+
+
+def image_in(what: object) -> Image:
+    """Give the image of an environment or a task; an image itself, or the one that a text names.
+
+    Raises:
+        TypeError: it has none.
+    """
+    if isinstance(what, Image):
+        return what
+    if isinstance(what, str):
+        return image_of_text(what)
+    if isinstance(what, TaskTemplate):
+        return meant(what.spec.image)
+    if isinstance(what, Environment):
+        return meant(what.image)
+    raise TypeError(f"build takes an Image, its URI, an environment or a task, not {what!r}")
 
 
 def image_of_text(text: str) -> Image:

@@ -30,8 +30,11 @@ def lint(given: Given, here: Here) -> None:
     print(load("flyte_jupyter.notebook.lint:findings_text")(found))  # noqa: T201 - the cell's output
 
 
-def images(_given: Given, here: Here) -> None:
-    """List the images that the notebook's tasks ask for."""
+def images(given: Given, here: Here) -> None:
+    """List the images that the notebook's tasks ask for, or build them."""
+    if given.what == "build":
+        load("flyte_jupyter.notebook.building:build")(given, here)
+        return
     drawn = [_drawn(image, tasks) for image, tasks in _asked(here)]
     if not drawn:
         print("no tasks are defined yet, so no images are asked for")  # noqa: T201 - the cell's output
@@ -89,13 +92,15 @@ def _for_lint(to: argparse.ArgumentParser) -> None:
 
 
 def _for_images(to: argparse.ArgumentParser) -> None:
-    to.add_argument("what", choices=("ls",), nargs="?", default="ls", help="list them")
+    to.add_argument("what", choices=("ls", "build"), nargs="?", default="ls", help="list them, or build them")
+    to.add_argument("name", metavar="NAME", nargs="?", help="only that of this image, environment or task")
+    to.add_argument("--force", action="store_true", help="build also what is there")
 
 
 COMMANDS = (
     Command(
         name="images",
-        does="list the images that tasks ask for, with their Dockerfiles",
+        does="list the images that tasks ask for, with their Dockerfiles; or build them",
         example="images ls",
         act=images,
         arguments=_for_images,

@@ -133,6 +133,28 @@ def why(to: argparse.ArgumentParser) -> None:
     )
 
 
+def images(to: argparse.ArgumentParser) -> None:
+    """Take how many runs are looked at."""
+    to.add_argument(
+        "--limit", type=options.count, default=100, metavar="N", help="look at so many runs; 100 if not given"
+    )
+
+
+def image(to: argparse.ArgumentParser) -> None:
+    """Take an image."""
+    to.add_argument(
+        "target", metavar="IMAGE", help="FILE.py:NAME of an image, environment or task; or an image's URI"
+    )
+
+
+def build(to: argparse.ArgumentParser) -> None:
+    """Take an image and how it is built."""
+    image(to)
+    to.add_argument("--force", action="store_true", help="build it also if it is there")
+    to.add_argument("--builder", metavar="ADDRESS", help="the engine that builds, as in DOCKER_HOST")
+    to.add_argument("-v", "--verbose", action="store_true", help="show what the steps print")
+
+
 def secret(to: argparse.ArgumentParser) -> None:
     """Take the name of a secret."""
     to.add_argument("key", metavar="KEY", help="the key, as in flyte.Secret(key=...)")
