@@ -67,7 +67,7 @@ class Cached:
             return None
         entry = self._results.get(key)
         if entry is None:
-            emit(_checked(spec, "miss", key, explain(spec.task, inputs, self._results)))
+            emit(_checked(spec, "miss", key, explain(spec.task, inputs, self._results, spec.version)))
             return None
         age = cache.max_age
         if age is not None and time.time() - entry.created > _seconds(age):
@@ -143,14 +143,14 @@ def key_of(spec: ActionSpec, inputs: Mapping[str, str]) -> str:
     return digest("result", spec.task.name, spec.task.interface_digest, spec.version, *pairs)
 
 
-def explain(task: TaskSpec, inputs: Mapping[str, str], results: ResultCache) -> str:
-    """Say in words why there is no kept result."""
+def explain(task: TaskSpec, inputs: Mapping[str, str], results: ResultCache, version: str = "") -> str:
+    """Say in words why there is no kept result, by the nearest one that there is."""
     wanted = digest("inputs", *(f"{n}={d}" for n, d in inputs.items()))
-    entry = results.nearest(task.name, wanted)
+    entry = results.nearest(task.name, wanted, version)
     if entry is None:
         return "never run before"
-    changed = [n for n, d in inputs.items() if entry.parts.get(f"input {n}") != d]
-    reasons = [f"input {n} changed" for n in changed]
+    other = [n for n, d in inputs.items() if entry.parts.get(f"input {n}") != d]
+    reasons = [f"not run with this {' and this '.join(other)} yet"] if other else []
     then = entry.parts.get("slice")
     if isinstance(then, Mapping):
         reasons += [str(change) for change in slice_of(task.func).diff(then)]

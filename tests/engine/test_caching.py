@@ -161,7 +161,7 @@ def test_explain_says_what_has_changed(cell):
 
     assert never == "never run before"
     assert kept.startswith("kept by run ")
-    assert other_input == "input x changed"
+    assert other_input == "not run with this x yet"
     assert "helper" in other_helper
 
 
