@@ -8,7 +8,9 @@ from IPython.core.error import UsageError
 
 from flyte_jupyter.engine.loop import loop
 from flyte_jupyter.engine.runner import with_runcontext
+from flyte_jupyter.engine.setup import process
 from flyte_jupyter.ids import random_name
+from flyte_jupyter.loading import load
 from flyte_jupyter.notebook.blocks import Blocks
 from flyte_jupyter.notebook.options import Line
 from flyte_jupyter.runs.run import Run
@@ -39,6 +41,9 @@ def run(task: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], line: Line,
         task.interface.signature.bind(*args, **kwargs)
     except TypeError as error:
         raise UsageError(f"{task.short_name}{task.interface.signature}: {error}") from None
+    load("flyte_jupyter.notebook.preflight:check")(
+        task, mode=line.get("mode") or process.setup.mode, isolation=line.get("isolation")
+    )
     runner = with_runcontext(mode=line.get("mode"), isolation=line.get("isolation"), name=random_name())
     if line.get("background"):
         return _in_background(runner, task, args, kwargs, blocks)

@@ -78,6 +78,14 @@ def explain(given: Given, here: Here) -> None:
     print("\n  ".join(lines))  # noqa: T201 - the cell's output
 
 
+def preflight(given: Given, here: Here) -> None:
+    """Tell what leaves the kernel when a task runs elsewhere."""
+    task = here.task(given.task)
+    found = load("flyte_jupyter.notebook.preflight:facts")(task)
+    html = object_html(task.name, found, kind="Preflight of")
+    here.show({"text/html": str(html), "text/plain": object_text(task.name, found, kind="Preflight of")})
+
+
 def env(_given: Given, here: Here) -> None:
     """Show what the kernel is connected to, and its environments."""
     setup = process.setup
@@ -129,6 +137,10 @@ def _for_abort(to: argparse.ArgumentParser) -> None:
     to.add_argument("run", metavar="RUN", help=NAMED)
 
 
+def _for_preflight(to: argparse.ArgumentParser) -> None:
+    to.add_argument("task", metavar="TASK", help="a task's name, or a variable that holds one")
+
+
 def _for_why(to: argparse.ArgumentParser) -> None:
     to.add_argument("task", metavar="TASK", help="a task's name, or a variable that holds one")
     to.add_argument("inputs", metavar="NAME=VALUE", nargs="*", help="inputs to ask about")
@@ -158,6 +170,13 @@ COMMANDS = (
         example="why train",
         act=explain,
         arguments=_for_why,
+    ),
+    Command(
+        name="preflight",
+        does="tell what leaves the kernel when a task runs elsewhere, and what cannot",
+        example="preflight train",
+        act=preflight,
+        arguments=_for_preflight,
     ),
     *stale.COMMANDS,
     *again.COMMANDS,
