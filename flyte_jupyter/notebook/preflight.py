@@ -115,7 +115,7 @@ def _bytes(value: Any) -> int | None:
 
 
 def _is_odd(value: Any) -> bool:
-    """Whether a value is none of those that every pickle holds: pickling a large one only to see takes long."""
+    """Whether a pickle may not hold a value; a large one is not pickled only to see that it does."""
     return not isinstance(value, bool | int | float | str | bytes | bytearray) and _bytes(value) is None
 
 
