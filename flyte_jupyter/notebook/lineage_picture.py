@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 
 from flyte_jupyter.notebook.lineage import Lineage, Node, State
+from flyte_jupyter.notebook.render.graph import WIDE
 from flyte_jupyter.notebook.render.html import Html, escape, picture
 from flyte_jupyter.notebook.render.layout import Box, Drawing, arrange
 from flyte_jupyter.notebook.render.text import shorten
+from flyte_jupyter.notebook.render.wrap import wrapped
 
 _COLOURS: Mapping[State, str] = {
     "fresh": "#2e8b57",
@@ -56,7 +58,8 @@ def reason(lineage: Lineage, cell: str) -> str:
         return _ITSELF[lineage.nodes[cell].state]
     stale = set(lineage.stale())
     before = [name_of(lineage, e.start) for e in lineage.edges() if e.end == cell and e.start in stale]
-    return f"it takes from {', '.join(before)}, which is out of date" if cell in stale else ""
+    are = "is" if len(before) == 1 else "are"
+    return f"it takes from {', '.join(before)}, which {are} out of date" if cell in stale else ""
 
 
 def _sentence(lineage: Lineage, node: Node) -> str:
@@ -82,6 +85,7 @@ def _drawn(lineage: Lineage, words: str) -> Html:
     labels = {cell: shorten(name_of(lineage, cell), _LABEL) for cell in lineage.nodes}
     boxes = [Box(key=c, width=_ROOM + _LETTER * len(label), height=_HIGH) for c, label in labels.items()]
     drawing = arrange(boxes, [(edge.start, edge.end) for edge in lineage.edges()])
+    drawing = drawing if drawing.width <= WIDE else wrapped(drawing, WIDE)
     wide, high = drawing.width + 2 * _MARGIN, drawing.height + 2 * _MARGIN
     inside = "".join((*_lines(drawing), *_boxes(drawing, lineage, labels)))
     svg = (

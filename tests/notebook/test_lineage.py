@@ -1,5 +1,7 @@
 """The notebook's graph: where values come from, and what is out of date."""
 
+import re
+
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
@@ -106,6 +108,16 @@ def test_the_picture_says_each_state_in_words(chain):
     assert "In[2] clean: stale because `r` changed; takes r of In[5] raw" in bundle["text/plain"]
     assert bundle["text/html"].startswith("<img")
     assert graph(Lineage())["text/plain"] == "no cell has bound or taken a value yet"
+
+
+def test_a_long_chain_of_cells_is_wrapped_to_fit():
+    found = ran(Lineage(), "c0", gives="n0", number=1)
+    for n in range(1, 40):
+        found = ran(found, f"c{n}", f"n{n - 1}", f"n{n}", number=n + 1)
+    html = graph(found)["text/html"]
+
+    assert int(re.search(r'width="(\d+)"', html)[1]) < 1200
+    assert int(re.search(r'height="(\d+)"', html)[1]) > 200
 
 
 @pytest.fixture
