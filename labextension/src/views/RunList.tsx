@@ -146,13 +146,13 @@ function RunList(props: { listing: Listing; chosen: IChosen }): JSX.Element {
   return (
     <>
       <div className="flyte-ListTools" role="toolbar" aria-label={trans.__('Runs')}>
-        <Search text={asked.text} onText={text => (listing.asked = { ...asked, text })} />
+        <Search text={asked.text} onText={text => (listing.asked = { ...listing.asked, text })} />
         <select
           className="flyte-Input"
           aria-label={trans.__('Phase')}
           value={Object.entries(PHASES).find(([, phase]) => phase === asked.phase)?.[0] ?? ''}
           onChange={event =>
-            (listing.asked = { ...asked, phase: PHASES[event.target.value as keyof typeof PHASES] })
+            (listing.asked = { ...listing.asked, phase: PHASES[event.target.value as keyof typeof PHASES] })
           }
         >
           <option value="">{trans.__('All')}</option>
@@ -167,7 +167,7 @@ function RunList(props: { listing: Listing; chosen: IChosen }): JSX.Element {
           value={`${asked.sort} ${asked.order}`}
           onChange={event => {
             const [sort, order] = event.target.value.split(' ');
-            listing.asked = { ...asked, sort, order: order as 'asc' | 'desc' };
+            listing.asked = { ...listing.asked, sort, order: order as 'asc' | 'desc' };
           }}
         >
           <option value="started desc">{trans.__('Newest')}</option>
