@@ -81,7 +81,7 @@ def started(client: Any, plan: Plan) -> Container:
 
 def _created(client: Any, plan: Plan, folder: Path) -> str:
     for path in plan.folders:
-        Path(path).mkdir(parents=True, exist_ok=True)
+        Path(path).mkdir(mode=0o700, parents=True, exist_ok=True)
     config = plan.host_config(folder, _PACKAGE, _libraries()) | {"AutoRemove": True}
     environment = [f"{TOKEN}=container"]
     if os.getuid():

@@ -32,6 +32,14 @@ OnStep = Callable[[str, Step], None]
 OnLine = Callable[[str], None]
 
 _LOOK = 0.1
+_FRAMES = (
+    "ERROR: ",
+    "failed to solve: ",
+    "failed to solve with frontend dockerfile.v0: ",
+    "failed to create LLB definition: ",
+    "rpc error: code = Unknown desc = ",
+)
+"""What BuildKit puts before a reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,7 +259,7 @@ def _failure(uri: str, steps: Mapping[int, Step], said_last: str) -> ImageBuildE
     """Say which step failed, of which layer, and its last lines."""
     failed = next((step for step in steps.values() if step.status == "failed"), None)
     if failed is None:
-        return ImageBuildError(redaction.redact(f"{uri} cannot be built: {said_last}"))
+        return ImageBuildError(redaction.redact(f"{uri} cannot be built: {_reason(said_last)}"))
     of = f" of layer {failed.place}, {failed.described}," if failed.place else ""
     why = _reason(said_last)
     lines = "".join(f"\n    {line}" for line in failed.lines)
@@ -266,6 +274,8 @@ def _failure(uri: str, steps: Mapping[int, Step], said_last: str) -> ImageBuildE
 def _reason(said_last: str) -> str:
     """Give the builder's own reason, without the command that it repeats."""
     last = said_last.strip().splitlines()[-1] if said_last.strip() else "it ended"
+    for word in _FRAMES:
+        last = last.removeprefix(word)
     _, found, code = last.rpartition("exit code: ")
     if not found:
         _, found, code = last.rpartition("non-zero code: ")
