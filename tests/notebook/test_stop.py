@@ -13,6 +13,7 @@ BUSY = {
     "1,000 pending children": "flyte.run(many, 1000)",
     "an await": "await flyte.run.aio(waits)",
     "a sync body in an async one": "flyte.run(calls, 60.0)",
+    "a worker process": "flyte.with_runcontext(isolation='process').run(worker_sleeps)",
     "a cell that is a task": "%%flyte_task slow\nprint('started')\ntime.sleep(60)",
 }
 BACKGROUND = (
@@ -25,9 +26,19 @@ STARTS = 1.5
 """Seconds for a command's own interpreter to start on a busy machine."""
 
 
+WORKER = """
+@env.task
+def worker_sleeps() -> int:
+    import time
+    print("started", flush=True)
+    time.sleep(60)
+    return 1
+"""
+
+
 @pytest.fixture(autouse=True)
 def tasks(kernel):
-    done = kernel.run(SETUP)
+    done = kernel.run(SETUP + WORKER)
     assert done.status == "ok", done.traceback
 
 
