@@ -14,13 +14,14 @@ from flyte_jupyter.notebook.render.comparison import comparison_html, comparison
 from flyte_jupyter.runs.comparison import compare
 from flyte_jupyter.tasks.environment import find_task
 
-_FROM = ("failed", "start")
+FROM = ("failed", "start")
+"""From where a run can be run again."""
 
 
 def run_again(given: Given, here: Here) -> Any:
     """Run a run's task again; what succeeded with the same code and inputs is taken from its record."""
-    if given.start not in _FROM:
-        raise UsageError(f"--from {given.start!r} is none of {', '.join(_FROM)}")
+    if given.start not in FROM:
+        raise UsageError(f"--from {given.start!r} is none of {', '.join(FROM)}")
     args, changes = asked.inputs_of(", ".join(given.inputs), here.names)
     if args:
         raise UsageError(f"inputs that are to be different are written NAME=VALUE, not {given.inputs[0]!r}")

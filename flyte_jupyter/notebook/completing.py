@@ -2,19 +2,24 @@
 
 import re
 from argparse import ArgumentParser
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from flyte_jupyter.config import MODES
+from flyte_jupyter.engine.options import ISOLATIONS
 from flyte_jupyter.engine.setup import process
 from flyte_jupyter.errors import Error
 from flyte_jupyter.loading import load
 from flyte_jupyter.notebook import borrowed
+from flyte_jupyter.notebook.again import FROM
 from flyte_jupyter.notebook.command import run_of
 from flyte_jupyter.notebook.commands import COMMANDS
 from flyte_jupyter.notebook.here import Here
 from flyte_jupyter.notebook.line_magic import parser_of
 from flyte_jupyter.notebook.options import BY_FLAG, Option
+from flyte_jupyter.notebook.previews import is_frame
 from flyte_jupyter.runs.run import Run
+from flyte_jupyter.runs.state import Phase
 from flyte_jupyter.tasks.environment import TaskEnvironment, environments
 from flyte_jupyter.tasks.image import Image
 
@@ -28,6 +33,15 @@ _RUNS = 20
 Names = Mapping[str, Any]
 Found = tuple[str, list[str]]
 """The end of the text that is replaced, and what may stand for it."""
+
+
+_VALUES: Mapping[str, Sequence[str]] = {
+    "--from": FROM,
+    "--mode": MODES,
+    "--isolation": ISOLATIONS,
+    "--phase": tuple(phase.value.lower() for phase in Phase),
+}
+"""What may stand behind an option of a sub-command."""
 
 
 def options(text: str, names: Names) -> Found:
@@ -46,8 +60,8 @@ def subcommands(text: str, here: Here) -> Found:
     rest, word = _split(text)
     if not rest:
         return word, _beginning(word, [*(command.name for command in COMMANDS), *borrowed.NAMES])
-    if len(rest) == 1 and (inner := _inner(rest[0])):
-        return word, _beginning(word, inner)
+    if values := _VALUES.get(rest[-1], ()) or (_inner(rest[0]) if len(rest) == 1 else ()):
+        return word, _beginning(word, values)
     parser = _parser(rest)
     if parser is None:
         return word, []
@@ -61,7 +75,8 @@ def _positional(wanted: list[str], rest: list[str], word: str, here: Here) -> Fo
     place = len(rest) - 1
     now = wanted[place] if place < len(wanted) else ""
     if now == "RUN":
-        return word, _beginning(word, _runs(here))
+        frames = _frames(here.names) if rest[0] == "frame" else []
+        return word, _beginning(word, [*frames, *_runs(here)])
     if now == "ACTION":
         return word, _beginning(word, _actions(rest[1], here))
     if now == "TASK":
@@ -97,6 +112,8 @@ def _argument(rest: list[str], word: str, here: Here) -> Found:
 
 def _inner(group: str) -> list[str]:
     """Give the sub-commands of a group, such as ``cache``."""
+    if group == "images":
+        return ["ls"]
     names = [command.name.split() for command in load("flyte_jupyter.cli:COMMANDS")]
     return [words[1] for words in names if len(words) > 1 and words[0] == group and group in borrowed.NAMES]
 
@@ -117,6 +134,10 @@ def _parser(words: list[str]) -> ArgumentParser | None:
 def _runs(here: Here) -> list[str]:
     held = [name for name in variables(here.names) if isinstance(here.names.get(name), Run)]
     return ["last", *held, *(row.name for row in process.setup.store().runs(limit=_RUNS))]
+
+
+def _frames(names: Names) -> list[str]:
+    return [name for name in variables(names) if is_frame(names.get(name))]
 
 
 def _actions(run: str, here: Here) -> list[str]:

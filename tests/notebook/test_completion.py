@@ -38,6 +38,11 @@ def names(kernel):
         ("%flyte run --ba", ["--background"]),
         ("%flyte load done t", ["train"]),
         ("%flyte compare done do", ["done"]),
+        ("%flyte rerun done --from ", ["failed", "start"]),
+        ("%flyte run train --mode h", ["hybrid"]),
+        ("%flyte run train --isolation p", ["process"]),
+        ("%flyte runs --phase fa", ["failed"]),
+        ("%flyte images ", ["ls"]),
     ],
 )
 def test_options_values_and_names_complete(kernel, line, found):
