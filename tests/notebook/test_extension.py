@@ -92,7 +92,7 @@ def in_project(tmp_path, text, **environment):
 def test_a_project_sets_defaults_of_the_line_and_the_mode_of_runs(tmp_path):
     kernel = in_project(
         tmp_path,
-        "[tool.flyte_jupyter]\ncpu = 3\nenv = 'ml'\nmode = 'hybrid'\nshow_after = 0.5\nretries = 1\n",
+        "[tool.flyte_jupyter]\ncpu = 1\nenv = 'ml'\nmode = 'hybrid'\nshow_after = 0.5\nretries = 1\n",
         FLYTE_JUPYTER_RETRIES="2",
     ).load()
     try:
@@ -106,7 +106,7 @@ def test_a_project_sets_defaults_of_the_line_and_the_mode_of_runs(tmp_path):
         kernel.close()
 
     assert "ml.f" in shown
-    assert "CPU 3" in shown
+    assert "CPU 1" in shown
     assert "retries 2" in shown
     assert ran.error.startswith("InitializationError: no place is connected for mode='remote' or 'hybrid'")
     assert after.value == "0.5"
