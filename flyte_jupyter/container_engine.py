@@ -113,9 +113,8 @@ def explained(error: Any) -> str:
 def _connected(address: str) -> Any:
     docker = load("docker")
     try:
-        if address:
-            return docker.DockerClient(base_url=address, timeout=_PATIENCE)
-        return docker.from_env(timeout=_PATIENCE)
+        environment = {**os.environ, "DOCKER_HOST": address} if address else None
+        return docker.from_env(environment=environment, timeout=_PATIENCE)
     except (docker.errors.DockerException, OSError, ValueError) as error:
         where = address or os.environ.get("DOCKER_HOST") or "the usual place"
         raise InitializationError(

@@ -196,15 +196,23 @@ class Replicas:
         return seat
 
     async def _fill(self, seat: Seat) -> None:
+        starting = asyncio.ensure_future(on_thread(self._start))
         try:
-            seat.process = await on_thread(self._start)
+            seat.process = await asyncio.shield(starting)
         except BaseException as error:
+            starting.add_done_callback(self._drop)  # who is stopped meanwhile has no use for it
             if seat.ready is not None and not seat.ready.done():
                 seat.ready.set_exception(RuntimeError(str(error)))
                 seat.ready.exception()
             raise
         if seat.ready is not None:
             seat.ready.set_result(None)
+
+    def _drop(self, starting: "asyncio.Future[Process]") -> None:
+        if not starting.cancelled() and starting.exception() is None:
+            process = starting.result()
+            process.kill()
+            self._bury(process)
 
     def _leave(self, seat: Seat) -> None:
         with self._lock:

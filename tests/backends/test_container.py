@@ -1,6 +1,7 @@
 """Tasks in containers of a real engine: what they get, what limits them, and that nothing is left."""
 
 import asyncio
+import gc
 import os
 import socket
 import subprocess
@@ -8,6 +9,7 @@ import sys
 import textwrap
 import threading
 import time
+import warnings
 from pathlib import Path
 
 import dockers
@@ -229,6 +231,32 @@ def test_logs_come_while_the_body_runs_also_of_child_processes(env, tmp_path):
 
     assert isinstance(errors[0], flyte.errors.ActionAbortedError)
     assert until(lambda: not containers())
+
+
+def pipes():
+    """How many pipes this process holds; connections to the engine are kept for the next time."""
+    return sum(
+        "pipe:" in str(file.readlink()) for file in Path("/proc/self/fd").iterdir() if file.is_symlink()
+    )
+
+
+def test_an_abort_while_the_container_starts_leaves_nothing(env, run):
+    task = env.task(look_around)
+    run(task)
+    assert until(lambda: not containers())
+    before = pipes()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ResourceWarning)
+        for _ in range(3):
+            thread, errors = started(task)
+            assert until(containers, 20)
+            last().abort("too early")
+            thread.join(10)
+            assert isinstance(errors[0], flyte.errors.ActionAbortedError)
+            assert until(lambda: not containers(), 10)
+            gc.collect()
+
+    assert until(lambda: pipes() <= before)
 
 
 def sort_for_ever() -> None:

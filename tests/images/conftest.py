@@ -2,6 +2,7 @@
 
 import pytest
 from dockers import base_image, engine, frames_image, swept  # noqa: F401 - fixtures
+from registries import private, program, registry  # noqa: F401 - fixtures
 
 from flyte_jupyter.images.builders import CLASSIC, builder
 

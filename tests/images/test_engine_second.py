@@ -1,4 +1,4 @@
-"""An engine that is killed or stopped while it builds or runs: an error that says so, soon, or no error at all."""
+"""A second engine: it builds for the first one; and it is killed or stopped while it builds or runs."""
 
 import os
 import shutil
@@ -13,7 +13,9 @@ import pytest
 from dockers import until_answers
 
 import flyte_jupyter as flyte
+from flyte_jupyter.engine.setup import process
 from flyte_jupyter.images.build import ImageBuildEngine
+from flyte_jupyter.runs.builds import images
 from flyte_jupyter.tasks.image import Image
 
 BRIDGE, ADDRESS = "flytetest0", "192.168.213.1/24"
@@ -60,15 +62,14 @@ def bridge():
 
 
 @pytest.fixture
-def lost(bridge, base_image, monkeypatch):
-    """An engine that the test may kill, with the base image; it is the one that is used."""
+def second(bridge, base_image):
+    """An engine that the test may kill, with the base image."""
     found = Engine(Path(tempfile.mkdtemp(prefix="flyte-")))  # a short path: there are sockets deep in it
     found.start()
     save = subprocess.Popen(["docker", "save", base_image], stdout=subprocess.PIPE)
     subprocess.run(["docker", "-H", found.host, "load"], stdin=save.stdout, check=True, capture_output=True)
     save.stdout.close()
     assert save.wait() == 0
-    monkeypatch.setenv("DOCKER_HOST", found.host)
     yield found
     if found.process.poll() is None:
         found.end()
@@ -78,6 +79,13 @@ def lost(bridge, base_image, monkeypatch):
     for mount in reversed([mount for mount in mounts if mount.startswith(str(found.folder))]):
         subprocess.run(["umount", "-l", mount], check=False)
     shutil.rmtree(found.folder, ignore_errors=True)
+
+
+@pytest.fixture
+def lost(second, monkeypatch):
+    """That engine; it is the one that is used."""
+    monkeypatch.setenv("DOCKER_HOST", second.host)
+    return second
 
 
 def kill_all(mark):
@@ -92,6 +100,46 @@ def kill_all(mark):
                 os.kill(int(entry.name), signal.SIGKILL)
         except OSError:
             continue
+
+
+def test_an_engine_elsewhere_builds_by_its_address(who, second, base_image):
+    image = (
+        Image.from_base(base_image)
+        .clone(name="flyte-jupyter-test")
+        .with_env_vars({"WHO": who.name, "A": "there"})
+    )
+
+    done = ImageBuildEngine(address=second.host, builder=who).build(image)
+
+    assert done.built
+    assert flyte.ImageChecker(second.host).here(image.uri).id == done.id
+    assert flyte.ImageChecker().here(image.uri) is None
+
+
+def test_what_an_engine_elsewhere_builds_comes_through_the_registry(
+    second, base_image, registry, monkeypatch
+):
+    monkeypatch.setenv("FLYTE_JUPYTER_BUILDER", second.host)
+    image = Image.from_base(base_image).clone(name="flyte-jupyter-test").with_env_vars({"A": "elsewhere"})
+    with pytest.raises(
+        flyte.errors.ImageBuildError, match=rf"is built at {second.host}, and has no registry"
+    ):
+        flyte.build(image)
+
+    pushed = image.clone(registry=registry.host)
+    env = flyte.TaskEnvironment(name="elsewhere", image=pushed)
+
+    @env.task
+    def work() -> str:
+        import os
+
+        return os.environ["A"]
+
+    run = flyte.with_runcontext(isolation="container").run(work)
+
+    assert run.outputs() == ("elsewhere",)
+    (state,) = images(event for _, event in process.setup.store().events(run.name))
+    assert (state.name, state.status) == (pushed.uri, "pulled")
 
 
 def test_an_engine_killed_in_the_middle_of_a_build_is_an_error_soon(who, lost, base_image):
