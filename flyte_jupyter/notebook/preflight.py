@@ -1,11 +1,13 @@
 """What leaves the kernel with a task: captured values, modules, packages, secrets; and what cannot leave."""
 
 import platform
+import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from IPython.core.error import UsageError
 
+from flyte_jupyter.engine.imaging import meant
 from flyte_jupyter.errors import CodeBundleError
 from flyte_jupyter.loading import load
 from flyte_jupyter.notebook.card import image_word
@@ -51,9 +53,16 @@ def check(task: Task, *, mode: str | None, isolation: str | None) -> None:
     where = _ELSEWHERE.get(isolation or "") or ("there" if mode in {"remote", "hybrid"} else "")
     if not where:
         return
-    for name, why in unsendable(task, slice_of(task.spec.func)):
+    piece = slice_of(task.spec.func)
+    for name, why in unsendable(task, piece):
         raise UsageError(
             f"{task.short_name} cannot be sent to {where}: `{name}` is {why}. Make it in the task"
+        )
+    if isolation == "container" and (lacking := missing(task, piece)):
+        warnings.warn(
+            f"the image of {task.short_name} does not install {', '.join(lacking)}; add a layer: "
+            f"image.with_pip_packages({', '.join(map(repr, lacking))})",
+            stacklevel=2,
         )
 
 
@@ -74,14 +83,17 @@ def unsendable(task: Task, found: Slice) -> Iterator[tuple[str, str]]:
 
 def missing(task: Task, found: Slice) -> list[str]:
     """Name the packages that the task uses and its image does not install, as far as its layers tell."""
-    image = task.image
-    if not isinstance(image, Image) or image.dockerfile is not None:
-        return []
-    wanted = {_plain(name) for layer in image.layers for name in getattr(layer, "packages", ())}
+    image = meant(task.spec.image)
+    if not image.base_image or not image.base_image.startswith(_BARE):
+        return []  # nobody knows from here what is in it
     if any(type(layer).__name__ not in _TELLING for layer in image.layers):
         return []  # a file or a project says what else is installed
+    wanted = {_plain(name) for layer in image.layers for name in getattr(layer, "packages", ())}
     return [part.name for part in _of(found, "package") if _plain(part.name) not in wanted]
 
+
+_BARE = "python:"
+"""Begins the names of images that hold Python and no packages."""
 
 _TELLING = frozenset({"PipPackages", "AptPackages", "Runtime", "EnvVars", "Workdir"})
 

@@ -73,3 +73,12 @@ def test_it_is_refused_by_its_name_before_anything_is_sent(kernel, line):
 
 def test_here_it_runs(kernel):
     assert kernel.run("%flyte run locked x=3 --mode local").value == "3"
+
+
+def test_what_the_default_image_lacks_is_told(kernel):
+    kernel.run(
+        "plain = flyte.TaskEnvironment('plain')\n"
+        "@plain.task\ndef framed(x: int) -> int:\n    return len(pd.DataFrame({'a': [x]}))"
+    )
+
+    assert "Not in the image pandas" in " ".join(told(kernel, "framed").split())
