@@ -31,6 +31,7 @@ class Settings:
         keep_runs: how many finished runs ``gc`` keeps.
         max_bytes: how large ``gc`` lets the store be; None for no limit.
         show_after: the seconds after which a run shows its block in a notebook.
+        oversubscription: how many times the cores and the memory of this machine are handed out to tasks.
         env: the environment of tasks whose line in a notebook names none; this and what follows are written
             as the options of ``%%flyte_task``, and are for what its line does not name.
         image: their image; also what image="auto" means.
@@ -49,6 +50,7 @@ class Settings:
     keep_runs: int = 1000
     max_bytes: int | None = None
     show_after: float = 2.0
+    oversubscription: float = 1.0
     env: str = ""
     image: str = ""
     cpu: str = ""
@@ -67,6 +69,8 @@ class Settings:
             value = getattr(self, name)
             if value is not None and value < 0:
                 raise DefinitionError(f"{name} {value!r} is negative; 0 or more is accepted")
+        if not self.oversubscription > 0:
+            raise DefinitionError(f"oversubscription {self.oversubscription!r}; more than 0 is accepted")
 
     @classmethod
     def load(cls, start: Path | None = None, environment: Mapping[str, str] | None = None) -> "Settings":
@@ -199,6 +203,7 @@ _READERS: Mapping[str, tuple[Callable[[Any], Any], str]] = {
     "keep_runs": (_number, "a whole number, like 500 or '20G',"),
     "max_bytes": (_number, "a whole number, like 500 or '20G',"),
     "show_after": (_seconds, "a number of seconds"),
+    "oversubscription": (_seconds, "a number"),
     "": (_option, "text or a number"),
 }
 """How each setting is read, and what it accepts; the last row is for those that are options of a line."""

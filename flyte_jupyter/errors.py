@@ -23,6 +23,7 @@ Error:
         ├── InlineIOMaxBytesBreached      inputs or outputs larger than the task allows
         ├── NonRecoverableError           raised by a task: do not retry
         ├── CustomError, OOMError, TaskInterruptedError, ActionAbortedError
+        ├── InsufficientResourcesError    more than this machine has; never retried
         ├── RetriesExhaustedError
         └── TaskTimeoutError
             ├── MaxRuntimeExceededError, MaxQueuedTimeExceededError, DeadlineExceededError
@@ -172,6 +173,10 @@ class TaskInterruptedError(_CodedError):
 
 class ActionAbortedError(_CodedError):
     """The action was aborted."""
+
+
+class InsufficientResourcesError(_CodedError):
+    """A task asks for more than there is on this machine."""
 
 
 class RetriesExhaustedError(_CodedError):

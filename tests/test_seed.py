@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 import flyte_jupyter as flyte
+from flyte_jupyter.engine.admission import here
+from flyte_jupyter.engine.machine import Gpu, Machine
+from flyte_jupyter.engine.room import Room
 from flyte_jupyter.testing import FakeBackend
 
 DOCUMENT = (Path(__file__).parent / "seed.txt").read_text()
@@ -90,7 +93,10 @@ def test_the_layered_image_has_an_address_of_its_own(names):
     assert image.identifier
 
 
-def test_the_resource_tasks_run(names):
+def test_the_resource_tasks_run_on_a_machine_that_has_what_they_ask_for(names, request):
+    gpus = (Gpu("0", "NVIDIA A100-SXM4-40GB"), Gpu("MIG-1", "NVIDIA A100-SXM4-40GB", "1g.5gb"))
+    here.use(Room(Machine(cpu=8000, memory=2**35, gpus=gpus)))
+    request.addfinalizer(lambda: here.use(None))
     for name in ("high_compute_task", "gpu_task", "partitioned_gpu_task"):
         assert flyte.run(names[name]).outputs() == (None,)
 

@@ -12,6 +12,7 @@ class LocalBackend:
     """Bodies run here: asynchronous ones on the running loop, synchronous ones on threads of their own."""
 
     name = "thread"
+    on_this_machine = True
 
     async def run(self, spec: ActionSpec, emit: Emit) -> Literals:
         """Run one attempt of one action."""

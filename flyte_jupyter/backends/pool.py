@@ -50,6 +50,7 @@ class PoolBackend(WarmBackend):
     """Bodies run in warm processes of this machine, which are forked from one that has libraries loaded."""
 
     name = "process"
+    on_this_machine = True
 
     def __init__(self) -> None:
         super().__init__()

@@ -68,7 +68,7 @@ class Calls:
     async def acall(self, task: AnyTask, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Run on the loop that is running."""
         spec = self.spec(task, args, kwargs)
-        conducted = self._live.conduct(spec)
+        conducted = self._live.calling(spec)
         outputs = await (asyncio.create_task(conducted) if self._is_deep() else conducted)
         return spec.task.interface.outputs_from_literals(outputs)
 

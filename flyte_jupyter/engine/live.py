@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, TypeAlias
@@ -12,6 +12,7 @@ from flyte_jupyter.backends.base import Backend
 from flyte_jupyter.backends.bodies import Stopped, bodies
 from flyte_jupyter.backends.local import LocalBackend
 from flyte_jupyter.backends.threads import running
+from flyte_jupyter.engine.admission import Admission, Hold, asks, here
 from flyte_jupyter.engine.cached import Cached
 from flyte_jupyter.engine.failed import FailedInputs
 from flyte_jupyter.engine.failures import failure_of, trim
@@ -61,6 +62,7 @@ class LiveRun:
         self.emit: Emit = store.append
         self.input_limit = INPUT_LIMIT
         self.stopped = threading.Event()
+        self.holds: dict[str, Hold] = {}
         self._route = route
         self._earlier = earlier
         self._results = ResultCache(store)
@@ -113,11 +115,23 @@ class LiveRun:
             self.emit(ActionSucceeded(run=self.scope.name, action=name, time=time.time(), outputs=packed))
         return outputs
 
+    def calling(self, spec: ActionSpec) -> Coroutine[Any, Any, Literals]:
+        """Run one action to its end; its caller lends what it holds of the machine for so long."""
+        caller = self.holds.get(spec.parent) if spec.parent is not None else None
+        return self.conduct(spec) if caller is None else self._lending(caller, spec)
+
+    async def _lending(self, caller: Hold, spec: ActionSpec) -> Literals:
+        caller.lend()
+        try:
+            return await self.conduct(spec)
+        finally:
+            await caller.regain()
+
     def conducted(self, spec: ActionSpec) -> Literals:
         """Run one action to its end while this thread waits or, where that is possible, on this thread."""
         if self.is_inline(spec):
-            return drive(self.conduct(spec))
-        return waited(loop.submit(self.conduct(spec)))
+            return drive(self.calling(spec))
+        return waited(loop.submit(self.calling(spec)))
 
     def is_inline(self, spec: ActionSpec) -> bool:
         """Whether the action can run on the caller's thread, with no event loop in between."""
@@ -203,6 +217,8 @@ class LiveRun:
         """Wrap a place in what the task asks for and the place does not do itself."""
         does: frozenset[str] = getattr(place, "does", frozenset())
         chain, limits = place, task.timeout
+        if getattr(place, "on_this_machine", False) and asks(task.resources):
+            chain = Admission(chain, here.get(), self.holds, self.stopped)
         if "timeout" not in does and (limits.max_runtime or limits.max_queued_time):
             chain = Timed(chain)
         if "retry" not in does:

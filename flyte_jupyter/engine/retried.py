@@ -9,6 +9,7 @@ from flyte_jupyter.engine.failures import failure_of
 from flyte_jupyter.engine.loop import pause
 from flyte_jupyter.errors import (
     InlineIOMaxBytesBreached,
+    InsufficientResourcesError,
     NonRecoverableError,
     RuntimeDataValidationError,
     SecretNotFoundError,
@@ -19,6 +20,7 @@ from flyte_jupyter.tasks.spec import ActionSpec
 from flyte_jupyter.types.literal import Literals
 
 _HOPELESS = (
+    InsufficientResourcesError,
     InlineIOMaxBytesBreached,
     NonRecoverableError,
     RuntimeDataValidationError,
