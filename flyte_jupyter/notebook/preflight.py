@@ -3,6 +3,7 @@
 import platform
 import warnings
 from collections.abc import Iterator, Mapping
+from importlib.metadata import packages_distributions
 from typing import Any
 
 from IPython.core.error import UsageError
@@ -89,7 +90,9 @@ def missing(task: Task, found: Slice) -> list[str]:
     if any(type(layer).__name__ not in _TELLING for layer in image.layers):
         return []  # a file or a project says what else is installed
     wanted = {_plain(name) for layer in image.layers for name in getattr(layer, "packages", ())}
-    return [part.name for part in _of(found, "package") if _plain(part.name) not in wanted]
+    known = packages_distributions()
+    used = [known.get(part.name, [part.name])[0] for part in _of(found, "package")]
+    return [name for name in used if _plain(name) not in wanted]
 
 
 _BARE = "python:"

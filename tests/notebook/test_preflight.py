@@ -78,7 +78,9 @@ def test_here_it_runs(kernel):
 def test_what_the_default_image_lacks_is_told(kernel):
     kernel.run(
         "plain = flyte.TaskEnvironment('plain')\n"
-        "@plain.task\ndef framed(x: int) -> int:\n    return len(pd.DataFrame({'a': [x]}))"
+        "import sklearn.utils\n"
+        "@plain.task\ndef framed(x: int) -> int:\n"
+        "    return len(sklearn.utils.shuffle(pd.DataFrame({'a': [x]})))"
     )
 
-    assert "Not in the image pandas" in " ".join(told(kernel, "framed").split())
+    assert "Not in the image scikit-learn, pandas" in " ".join(told(kernel, "framed").split())
