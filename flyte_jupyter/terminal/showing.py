@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from flyte_jupyter.notebook.render.clusters import label
 from flyte_jupyter.notebook.render.error import Cause, causes
+from flyte_jupyter.notebook.render.marks import marked, marks
 from flyte_jupyter.notebook.render.phases import look
 from flyte_jupyter.notebook.render.summary import facts, summary, title, took
 from flyte_jupyter.notebook.render.text import columns, duration, line, moment, shorten, size, table
@@ -63,7 +64,12 @@ def head(state: RunState, *, now: float) -> Iterator[str]:
 
 def tree(walked: Sequence[Branch], state: RunState, *, now: float) -> str:
     """Write actions as a table with a line of headers; the lines of the tree stand before the names."""
-    names = ["ACTION", *(drawn + shorten(label(action), _NAME) for action, drawn in walked)]
+    told = marks(action for action, _ in walked)
+    labels = [marked(label(action), told.get(action.name, "")) for action, _ in walked]
+    names = [
+        "ACTION",
+        *(drawn + shorten(name, _NAME) for name, (_, drawn) in zip(labels, walked, strict=True)),
+    ]
     width = max(map(columns, names))
     facts = _table([_row(action, state, now) for action, _ in walked]).splitlines()
     rows = zip(names, facts, strict=True)

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from flyte_jupyter.notebook.render.marks import marked, marks
 from flyte_jupyter.notebook.render.phases import BAD_LOOKS, Look, look, ordered
 from flyte_jupyter.notebook.render.text import TIMES, WITHIN
 from flyte_jupyter.runs.state import ActionState, RunState
@@ -73,7 +74,8 @@ def clusters(state: RunState, *, siblings: int = SIBLINGS) -> list[Cluster]:
             heap = heaps[key] = _Heap(action, above, many=key is not action.name)
         heap.add(action)
         home[action.name] = heap
-    return [heap.done() for heap in heaps.values()]
+    told = marks(heap.first for heap in heaps.values() if not heap.many)
+    return [heap.done(told) for heap in heaps.values()]
 
 
 @dataclass(slots=True)
@@ -101,11 +103,11 @@ class _Heap:
             self.started = action.started
         self.ended = max(self.ended, _INFINITY if action.ended is None else action.ended)
 
-    def done(self) -> Cluster:
+    def done(self, told: Mapping[str, str]) -> Cluster:
         return Cluster(
             key=self.key,
             parent=self.above.key if self.above else None,
-            label=label(self.first),
+            label=marked(label(self.first), told.get(self.key, "")),
             count=sum(self.counts.values()),
             counts=ordered(self.counts),
             queued=self.queued if self.queued < _INFINITY else 0.0,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from flyte_jupyter.notebook.render.clusters import label
 from flyte_jupyter.notebook.render.html import Html, join, note, tag
+from flyte_jupyter.notebook.render.marks import marked, marks
 from flyte_jupyter.notebook.render.phases import BAD, CACHED, LOOKS, Look, badge, look
 from flyte_jupyter.notebook.render.text import TIMES, duration, plural, shorten
 from flyte_jupyter.runs.events import ROOT
@@ -38,7 +39,9 @@ def timeline(state: RunState, *, now: float, rows: int = ROWS) -> Html:
     hits = _hits(state)
     end = max((a.ended or now for a in shown), default=now)
     scale = _Scale(state.started, max(end - state.started, 1e-6))
-    body = [_row(action, scale, end, hits.get(_kin(action), 1)) for action in shown]
+    told = marks(action for action in shown if hits.get(_kin(action), 1) == 1)
+    labels = {action.name: marked(label(action), told.get(action.name, "")) for action in shown}
+    body = [_row(action, labels[action.name], scale, end, hits.get(_kin(action), 1)) for action in shown]
     header = tag(
         "tr", *(tag("th", text, scope="col", style=_CELL) for text in ("Action", "Took", _ruler(scale)))
     )
@@ -90,9 +93,9 @@ def _rank(action: ActionState, now: float) -> tuple[int, float]:
     return first, -length
 
 
-def _row(action: ActionState, scale: _Scale, end: float, hits: int) -> Html:
+def _row(action: ActionState, called: str, scale: _Scale, end: float, hits: int) -> Html:
     times = f" {TIMES}{hits:,}" if hits > 1 and look(action) is CACHED else ""
-    name = tag("th", badge(look(action)), " ", shorten(label(action), 32), times, scope="row", style=_CELL)
+    name = tag("th", badge(look(action)), " ", shorten(called, 32), times, scope="row", style=_CELL)
     begun = action.started or action.queued or scale.start
     took = duration(max(0.0, (action.ended or end) - begun))
     bars = tag("div", *_bars(action, scale, end), style="display:flex")

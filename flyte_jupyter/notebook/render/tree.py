@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from flyte_jupyter.notebook.render.clusters import label
 from flyte_jupyter.notebook.render.html import Html, join, note, tag
+from flyte_jupyter.notebook.render.marks import marked, marks
 from flyte_jupyter.notebook.render.phases import BAD, badge, look
 from flyte_jupyter.notebook.render.text import duration, plural, shorten, size
 from flyte_jupyter.runs.events import ROOT
@@ -39,7 +40,9 @@ def tree(state: RunState, *, now: float, rows: int = ROWS) -> Html:
     names = [name for name, used in _used(shown).items() if used]
     header = tag("tr", *(tag("th", name, scope="col", style=_HEAD) for name in names))
     widths = tag("colgroup", *(tag("col", width=_WIDTHS[name]) for name in names))
-    body = [_row(state, action, depth, names, now) for action, depth in shown]
+    told = marks(action for action, _ in shown)
+    labels = {action.name: marked(label(action), told.get(action.name, "")) for action, _ in shown}
+    body = [_row(state, action, labels[action.name], depth, names, now) for action, depth in shown]
     table = tag(
         "table",
         widths,
@@ -98,11 +101,13 @@ def _used(shown: Sequence[Row]) -> dict[str, bool]:
     }
 
 
-def _row(state: RunState, action: ActionState, depth: int, names: Sequence[str], now: float) -> Html:
+def _row(
+    state: RunState, action: ActionState, called: str, depth: int, names: Sequence[str], now: float
+) -> Html:
     indent = f"{_HEAD};padding-left:{3 + 16 * min(depth, DEEPEST)}px" if depth else _HEAD
     name = tag(
         "th",
-        shorten(label(action), 48),
+        shorten(called, 48),
         scope="row",
         title=shorten(f"{action.name} {action.task}", 120),
         style=indent,
