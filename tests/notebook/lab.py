@@ -37,6 +37,10 @@ _AT_REST = """() => {
   window.flyteHeight = [...document.querySelectorAll(".jp-Cell")].map(c => c.getBoundingClientRect().top).join();
   return before === window.flyteHeight;
 }"""
+_ERRORS = (
+    f"{_CELLS}.flatMap(c => c.model.sharedModel.outputs ?? [])"
+    ".filter(o => o.output_type === 'error').map(o => o.ename + ': ' + o.evalue)"
+)
 TOKEN = "token"
 
 
@@ -74,9 +78,10 @@ class Lab:
     def run_all(self) -> None:
         """Run all cells to the end of the last one."""
         self.page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
-        done = f"() => {_CELLS}.filter(c => c.model.type === 'code').every(c => c.model.executionCount)"
-        self.page.wait_for_function(done, timeout=60_000)
+        done = f"{_CELLS}.filter(c => c.model.type === 'code').every(c => c.model.executionCount)"
+        self.page.wait_for_function(f"() => {done} || {_ERRORS}.length", timeout=60_000)
         self.idle()
+        assert not (errors := self.page.evaluate(f"() => {_ERRORS}")), errors
 
     def reload(self) -> None:
         """Save the notebook and load the page again; the kernel goes on."""
