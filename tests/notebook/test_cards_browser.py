@@ -134,10 +134,16 @@ def test_stop_ends_the_run_of_a_busy_cell(waiting, reloaded):
     assert phases == ["ABORTED"]
 
 
-def test_a_notebook_of_another_day_shows_its_cards_and_frames(tmp_path, browser):
-    lab = Lab(tmp_path, browser, plain=True).open(
-        SETUP.strip(), "run = flyte.run(bill, 3)\nrun", "%flyte frame run"
-    )
+@pytest.fixture
+def kept(tmp_path, browser):
+    """A notebook with a card and a frame."""
+    lab = Lab(tmp_path, browser, plain=True)
+    yield lab.open(SETUP.strip(), "run = flyte.run(bill, 3)\nrun", "%flyte frame run")
+    lab.close()
+
+
+def test_a_notebook_of_another_day_shows_its_cards_and_frames(kept, tmp_path):
+    lab = kept
     lab.run_all()
     lab.page.locator(".flyte-pages").first.wait_for()
     face = lab.page.locator("[data-flyte-frame]")
@@ -153,7 +159,6 @@ def test_a_notebook_of_another_day_shows_its_cards_and_frames(tmp_path, browser)
     expect(face.get_by_text("Run the cell again to page through it")).to_be_visible()
     expect(lab.page.get_by_text("✓ succeeded").first).to_be_visible()
     expect(lab.page.locator("img[alt*='Graph of 4 actions']")).to_be_visible()
-    lab.close()
 
 
 def expect(found):
