@@ -72,6 +72,8 @@ ROWS = (
         must={"flyte": 1 / 2}, aim={"flyte": 1 / 3}),
     Row(work="cell_lines", title="lines printed by a task in a cell, all kept", sizes=(1_000, 10_000, 100_000),
         rounds=3, must={"plain": 1.0}, aim={"plain": 1 / 3}),
+    Row(work="list_runs", title="runs listed from a store of events", sizes=(10_000, 100_000, 1_000_000),
+        rounds=1, fresh=True, must={}, aim={}),
     Row(work="fold_card", title="run card: fold and draw actions", sizes=(100, 1_000, 10_000),
         must={}, aim={}),
 )  # fmt: skip

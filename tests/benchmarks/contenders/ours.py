@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import statistics
+import tempfile
 import time
 
 from contenders.cells import beyond_empty, whole
@@ -239,6 +240,25 @@ def fold_card(size: int) -> float:
     run.store.flush()
     events = [event for _, event in run.store.events(run.name)]
     return timed(lambda: len(card(fold(events))) <= 200_000, expected=True)
+
+
+def list_runs(size: int) -> float:
+    from flyte_jupyter.runs.events import ROOT, ActionQueued, ActionSucceeded, RunStarted
+    from flyte_jupyter.runs.store import RunStore
+
+    with tempfile.TemporaryDirectory() as folder:
+        store, each = RunStore.open(folder), 100
+        for number in range(size // each):
+            at = {"run": f"r{number}", "time": float(number)}
+            store.append(RunStarted(**at, action=ROOT, task="m.f"))
+            for name in (ROOT, *(f"a{n}" for n in range(1, each // 2 - 1))):
+                store.append(ActionQueued(**at, action=name, task="m.f", name="f"))
+                store.append(ActionSucceeded(**at, action=name, outputs=b""))
+        store.flush()
+        newest = f"r{size // each - 1}"
+        took = timed(lambda: store.runs(limit=100, task="m.f")[0].name, newest)
+        store.close()
+    return took
 
 
 def cell_run(size: int) -> float:
