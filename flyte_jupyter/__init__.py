@@ -8,7 +8,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from flyte_jupyter import errors, extend, io, remote, report, types
+    from flyte_jupyter import errors, extend, io, panels, remote, report, types
     from flyte_jupyter.engine.building import build
     from flyte_jupyter.engine.mapping import flyte_map as map  # noqa: A004 - the field's name for it
     from flyte_jupyter.engine.rerun import rerun
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from flyte_jupyter.tasks.secret import Secret, SecretRequest
     from flyte_jupyter.tasks.template import AsyncFunctionTaskTemplate, TaskTemplate
 
-_MODULES = ("errors", "extend", "io", "remote", "report", "types")
+_MODULES = ("errors", "extend", "io", "panels", "remote", "report", "types")
 
 _HOMES = {
     "engine.building": ("build",),
@@ -143,6 +143,7 @@ __all__ = [
     "io",
     "latest_checkpoint",
     "map",
+    "panels",
     "remote",
     "report",
     "rerun",

@@ -15,7 +15,7 @@ export const RUN_MIME = 'application/vnd.flyte-jupyter.run.v1+json';
 /** Draws a run; what a person did to it survives that a windowed notebook takes it out of the page. */
 export class RunWidget extends ReactWidget {
   constructor(
-    private readonly _run: IFollowed,
+    readonly run: IFollowed,
     private readonly _context: IViewContext,
     private readonly _isInCell: boolean
   ) {
@@ -26,14 +26,14 @@ export class RunWidget extends ReactWidget {
   readonly kept = freshState();
 
   dispose(): void {
-    this._run.dispose();
+    this.run.dispose();
     super.dispose();
   }
 
   protected render(): JSX.Element {
     return (
       <ViewContext.Provider value={this._context}>
-        <RunView run={this._run} kept={this.kept} isInCell={this._isInCell} />
+        <RunView run={this.run} kept={this.kept} isInCell={this._isInCell} />
       </ViewContext.Provider>
     );
   }

@@ -80,6 +80,9 @@ export class Tabs implements IPlaces {
       widget.toolbar.hide();
       this._opened.set(widget, wanted);
       void this._tracker.add(widget);
+      if (widget.content instanceof RunWidget) {
+        entitle(widget.content.run, widget);
+      }
     }
     if (!widget.isAttached) {
       app.shell.add(widget, 'main');
@@ -115,7 +118,7 @@ function idOf(wanted: IOpened): string {
 }
 
 /** Name a tab by the run's task, once it is known. */
-function name(run: IFollowed, widget: Widget | undefined): void {
+function entitle(run: IFollowed, widget: Widget | undefined): void {
   if (widget && run.state) {
     widget.title.label = `${label(root(run.state))} ${run.name}`;
   }

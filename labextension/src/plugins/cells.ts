@@ -1,7 +1,7 @@
 /** Badges above cells that are tasks. */
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { Dialog, showDialog } from '@jupyterlab/apputils';
-import { INotebookTracker, type NotebookPanel } from '@jupyterlab/notebook';
+import { INotebookTracker, NotebookActions, type NotebookPanel } from '@jupyterlab/notebook';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
@@ -9,6 +9,9 @@ import { asked, Badges } from '../badges';
 import { CommandIDs } from '../commands';
 import { SETTINGS } from '../settings';
 import { IRuns } from '../tokens';
+
+/** What a form in an output asks for, by an event of its own, when its code is to become a cell. */
+const INSERT = 'flyte-insert-code';
 
 export const cellsPlugin: JupyterFrontEndPlugin<void> = {
   id: 'flyte-jupyter:cells',
@@ -45,11 +48,24 @@ export const cellsPlugin: JupyterFrontEndPlugin<void> = {
         await app.commands.execute(CommandIDs.runStale);
       }
     };
-    const add = (panel: NotebookPanel) =>
+    const add = (panel: NotebookPanel) => {
+      panel.node.addEventListener(INSERT, event => insertCode(panel, event as CustomEvent<{ code: string }>));
       void panel.context.ready.then(
         () => new Badges({ panel, runs, trans, isOn, explain: cell => explain(panel, cell) })
       );
+    };
     notebooks.forEach(add);
     notebooks.widgetAdded.connect((_, panel) => add(panel));
   }
 };
+
+/** Put code into a new cell below the one whose output asks for it. */
+function insertCode(panel: NotebookPanel, event: CustomEvent<{ code: string }>): void {
+  event.preventDefault(); // tells the form that it was heard
+  const at = panel.content.widgets.findIndex(cell => cell.node.contains(event.target as Node));
+  if (at >= 0) {
+    panel.content.activeCellIndex = at;
+  }
+  NotebookActions.insertBelow(panel.content);
+  panel.content.activeCell?.model.sharedModel.setSource(String(event.detail.code));
+}

@@ -1,0 +1,134 @@
+"""The forms: what is pressed acts on what is seen, and the code that is shown is what is done."""
+
+import pytest
+from pages import LACKING, Page, launched
+from served import enable
+
+playwright = pytest.importorskip("playwright.sync_api")
+pytestmark = pytest.mark.skipif(bool(LACKING), reason=LACKING)
+expect = playwright.expect
+
+SETUP = """
+import flyte_jupyter as flyte
+from enum import Enum
+%load_ext flyte_jupyter
+env = flyte.TaskEnvironment("t", cache="auto")
+
+class Size(Enum):
+    SMALL = 1
+    LARGE = 2
+
+@env.task
+def grow(x: int, size: Size = Size.SMALL, word: str = "a", twice: bool = False) -> str:
+    print("growing")
+    return word * x * size.value * (2 if twice else 1)
+
+@env.task
+def heavy() -> int:
+    return len(bytearray(50_000_000))
+
+flyte.run(grow, 2)
+flyte.with_runcontext(isolation="process").run(heavy);
+"""
+CELLS = (
+    SETUP.strip(),
+    "flyte.panels.run(grow)",
+    "flyte.panels.environment()",
+    "flyte.panels.cache()",
+    "flyte.panels.resources(heavy)",
+    "[other.name, other.cache.behavior, str(other.resources.memory), dict(other.env_vars)]",
+    "heavy.resources",
+)
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    with playwright.sync_playwright() as started, pytest.MonkeyPatch.context() as patch:
+        browser = launched(started)
+        folder = tmp_path_factory.mktemp("lab")
+        enable(folder / "enabled", patch)
+        lab = Page(folder / "served", browser).open(*CELLS)
+        lab.page.set_default_timeout(10_000)
+        lab.run(0)
+        yield lab
+        lab.close()
+        browser.close()
+
+
+def form(lab, name):
+    return lab.page.get_by_role("form", name=name)
+
+
+def test_a_press_runs_with_what_is_seen_however_fast_it_comes(lab):
+    lab.run(1)
+    shown = form(lab, "Run grow")
+    for x in (3, 5, 7):
+        shown.get_by_label("x", exact=True).fill(str(x))
+        shown.get_by_label("size").select_option("LARGE")
+        shown.get_by_label("word").fill("ab")
+        shown.get_by_label("twice").check()
+        shown.get_by_role("button", name="Run").click()
+        expect(shown.locator("code")).to_have_text(
+            f"run = flyte.run(grow, x={x}, size=Size.LARGE, word='ab', twice=True)"
+        )
+        card = lab.page.locator(".jp-OutputArea .flyte-Run").first
+        expect(card.get_by_text("succeeded").first).to_be_visible()
+    lab.shot("panel-run")
+    card.get_by_role("button", name="Open").click()
+    opened = lab.page.locator(".jp-MainAreaWidget .flyte-Run").last
+    opened.get_by_role("tab", name="Inputs and outputs").click()
+    expect(opened.locator("pre").get_by_text("ab" * 28, exact=True)).to_be_visible()
+    lab.page.get_by_role("tab", name="book.ipynb").first.click()
+
+
+def test_a_wrong_input_is_told_in_the_form(lab):
+    lab.run(1)
+    shown = form(lab, "Run grow")
+    shown.get_by_label("x", exact=True).fill("nothing_like_it")
+    shown.get_by_role("button", name="Run").click()
+
+    expect(shown.get_by_role("alert")).to_contain_text("NameError: name 'nothing_like_it' is not defined")
+
+
+def test_an_environment_is_filled_in_applied_and_written_as_code(lab):
+    lab.run(2)
+    shown = form(lab, "Environment")
+    for label, text in {"Variable": "other", "Name": "ml", "Memory": "4Gi", "Variables": "MODE=fast"}.items():
+        shown.get_by_label(label, exact=True).fill(text)
+    shown.get_by_label("Cache").select_option("auto")
+    shown.get_by_role("button", name="Apply").click()
+    expect(shown.get_by_role("status")).to_have_text("other is the environment 'ml' now.")
+    lab.shot("panel-environment")
+    lab.run(5)
+    expect(lab.page.get_by_text("['ml', 'auto', '4Gi', {'MODE': 'fast'}]")).to_be_visible()
+
+    shown.get_by_role("button", name="Insert code").click()
+
+    source = "() => window.jupyterapp.shell.currentWidget.content.activeCell.model.sharedModel.getSource()"
+    assert lab.page.evaluate(source).startswith("other = flyte.TaskEnvironment(")
+    lab.do("notebook:delete-cell")
+
+
+def test_a_kept_result_is_removed(lab):
+    lab.run(3)
+    shown = form(lab, "Kept results")
+    row = shown.get_by_role("row", name="t.heavy")
+    row.get_by_role("checkbox").check()
+    shown.get_by_role("button", name="Remove chosen").click()
+
+    expect(shown.get_by_role("status")).to_have_text("Removed 1 result.")
+    expect(row).to_have_count(0)
+    lab.shot("panel-cache")
+
+
+def test_resources_are_suggested_by_what_was_used(lab):
+    lab.run(4)
+    shown = form(lab, "Resources of heavy")
+    expect(shown.get_by_role("row").nth(1)).to_contain_text("MB")
+    shown.get_by_role("button", name="Use suggestion").click()
+    expect(shown.get_by_label("Memory", exact=True)).not_to_have_value("")
+    shown.get_by_role("button", name="Apply").click()
+    expect(shown.get_by_role("status")).to_have_text("heavy asks for that now.")
+    lab.shot("panel-resources")
+    lab.run(6)
+    expect(lab.page.locator(".jp-OutputArea").last).to_contain_text("Mi")
