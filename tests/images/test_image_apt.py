@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import uuid
 
 import pytest
 
@@ -39,7 +40,7 @@ def test_debian_packages_are_installed_and_found_by_tasks(who, debian):
     said, steps = [], []
     image = Image.from_base(debian).clone(name="flyte-jupyter-test").with_apt_packages("jq")
     builds = ImageBuildEngine(builder=who, on_line=said.append, on_step=lambda _, step: steps.append(step))
-    done = builds.build(image.with_commands([f"jq --version # {who.name}"]))
+    done = builds.build(image.with_commands([f"jq --version # {uuid.uuid4()}"]))
 
     found = subprocess.run(
         ["docker", "run", "--rm", done.uri, "jq", "-n", "1+1"], capture_output=True, text=True, check=True
