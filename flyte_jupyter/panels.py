@@ -1,4 +1,4 @@
-"""Forms in a notebook: ``flyte.panels.environment()``, ``resources(task)``, ``cache()`` and ``run(task)``."""
+"""Forms in a notebook: of an environment, an image, a task's resources, the kept results, and a run."""
 
 from typing import Any
 
@@ -16,6 +16,14 @@ def environment(env: TaskEnvironment | None = None) -> Any:
         env: the environment whose values the form holds at first.
     """
     return _form(load(f"{_HOME}.environment:EnvironmentPanel")(_names(), env))
+
+
+def image() -> Any:
+    """Fill in an image and see its Dockerfile; *Build* shows each step as it goes."""
+    panel = load(f"{_HOME}.image:ImagePanel")(_names())
+    form = _form(panel)
+    panel.tell = form.tell
+    return form
 
 
 def resources(task: TaskTemplate[..., Any]) -> Any:

@@ -100,7 +100,7 @@ export class Tabs implements IPlaces {
     }
     const run = runs.follow(wanted.run, wanted.near);
     run.changed.connect(() =>
-      name(
+      entitle(
         run,
         this._tracker.find(one => one.id === idOf(wanted))
       )

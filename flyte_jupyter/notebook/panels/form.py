@@ -27,7 +27,8 @@ class Field:
     Args:
         name: its name among the values.
         label: what it is called.
-        kind: text, lines (text of several lines), number, check, choice or table.
+        kind: text, lines (text of several lines), number, check, choice or table; shown (a table) and pre
+            (text) are only looked at.
         value: what it holds at first.
         choices: of a choice, what can be chosen; of a text, what is suggested.
         columns: of a table, their names.
@@ -54,12 +55,14 @@ class Answer:
         problem: why they stand for none.
         said: what was done, or what a person should know.
         fields: fields that are to be drawn anew.
+        begun: whether something has begun that tells its steps; earlier ones are taken away.
     """
 
     code: str = ""
     problem: str = ""
     said: str = ""
     fields: tuple[Field, ...] = field(default=())
+    begun: bool = False
 
 
 class Panel(Protocol):
@@ -108,6 +111,10 @@ class Form(anywidget.AnyWidget):
             return
         answer = self.answered(message.get("button"), message["values"])
         self.send({"asked": message.get("asked"), "view": message.get("view"), **asdict(answer)})
+
+    def tell(self, key: str, line: str) -> None:
+        """Show a line of what goes on; one of the same key takes the place of the one before."""
+        self.send({"step": {"key": key, "line": line}})
 
     def answered(self, button: object, values: Values) -> Answer:
         """Answer a message; a problem is told, not raised, as there is no cell to raise it in."""

@@ -58,6 +58,9 @@ const KINDS = {
     const none = make("p", {}, "None.");
     return { body: make("div", { class: "flyte-form-table", tabindex: 0, role: "region", "aria-label": field.label }, rows.length ? table : none), read: () => [...chosen] };
   },
+  pre(field, id) {
+    return { body: make("pre", { id, tabindex: 0, role: "region", "aria-label": field.label }, field.value), read: () => "" };
+  },
   shown(field, id, changed) {
     return { ...KINDS.table(field, id, changed, false), read: () => [] };
   },
@@ -85,7 +88,7 @@ function render({ model, el }) {
   const draw = (field) => {
     const id = `flyte-form-${view}-${(made += 1)}`;
     const { body, read } = KINDS[field.kind](field, id, changed);
-    const isTable = field.kind === "table" || field.kind === "shown";
+    const isTable = ["table", "shown", "pre"].includes(field.kind);
     const label = isTable ? make("span", {}, field.label) : make("label", { for: id }, field.label);
     const row = make("div", { class: isTable ? "flyte-form-wide" : "flyte-form-row" }, label, body);
     const before = drawn.get(field.name);
@@ -95,6 +98,8 @@ function render({ model, el }) {
   };
   const code = make("code");
   const said = make("p", { class: "flyte-form-said", role: "status", "aria-live": "polite" });
+  const steps = make("ol", { class: "flyte-form-steps", "aria-label": "Steps" });
+  const lines = new Map();
   const problem = make("p", { class: "flyte-form-problem", role: "alert" });
   const show = (answer) => {
     code.textContent = answer.code || code.textContent;
@@ -122,11 +127,24 @@ function render({ model, el }) {
     problem,
     make("pre", { tabindex: 0, "aria-label": "Code" }, code),
     make("div", { class: "flyte-form-buttons" }, ...buttons.map((text) => button(text, () => ask(text))), button("Insert code", insert)),
+    steps,
     said,
   );
   root.addEventListener("submit", (event) => event.preventDefault());
   root.addEventListener("keydown", (event) => event.stopPropagation()); // a notebook would take letters as commands
+  const step = ({ key, line }) => {
+    if (!lines.has(key)) {
+      lines.set(key, make("li"));
+      steps.append(lines.get(key));
+    }
+    lines.get(key).textContent = line;
+  };
   const hear = (message) => {
+    if (message.step) return step(message.step);
+    if (message.begun) {
+      lines.clear();
+      steps.replaceChildren();
+    }
     if (message.view !== view || message.asked !== asked) return;
     root.removeAttribute("aria-busy");
     show(message);

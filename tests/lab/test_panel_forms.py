@@ -1,0 +1,176 @@
+"""What forms stand for, without a browser: their code makes what they say."""
+
+import threading
+from enum import Enum
+from typing import Literal
+
+import pandas as pd
+import pytest
+from dockers import base_image, engine  # noqa: F401 - fixtures
+
+import flyte_jupyter as flyte
+from flyte_jupyter.notebook.panels.environment import EnvironmentPanel
+from flyte_jupyter.notebook.panels.form import Form
+from flyte_jupyter.notebook.panels.image import ImagePanel
+from flyte_jupyter.notebook.panels.kept import CachePanel
+from flyte_jupyter.notebook.panels.measured import Used, suggestion
+from flyte_jupyter.notebook.panels.names import Names
+from flyte_jupyter.notebook.panels.resources import ResourcesPanel
+from flyte_jupyter.notebook.panels.running import RunPanel
+from flyte_jupyter.runs.store import RunStore
+
+env = flyte.TaskEnvironment(
+    "panelled",
+    image="auto",
+    resources=flyte.Resources(cpu=(1, 4), memory="2Gi"),
+    env_vars={"A": "b"},
+    cache="auto",
+)
+
+
+class Colour(Enum):
+    RED = 1
+    BLUE = 2
+
+
+@env.task
+def paint(
+    n: int,
+    colour: Colour = Colour.BLUE,
+    mode: Literal["thin", "thick"] = "thin",
+    frame: list[int] | None = None,
+) -> str:
+    return f"{n} {colour.name} {mode} {frame}"
+
+
+@env.task
+def framed(n: int) -> int:
+    return len(pd.DataFrame({"n": range(n)}))
+
+
+@pytest.fixture
+def scope():
+    return {"paint": paint, "framed": framed, "Colour": Colour}
+
+
+def values(panel, **changed):
+    return {one.name: one.value for one in panel.fields} | changed
+
+
+def test_an_environment_that_is_there_is_written_as_it_is(scope):
+    panel = EnvironmentPanel(Names(scope), env)
+
+    panel.press("Apply", values(panel, variable="again", name="copied"))
+
+    again = scope["again"]
+    assert (again.image, again.resources, dict(again.env_vars)) == (
+        env.image, env.resources, dict(env.env_vars),
+    )  # fmt: skip
+    assert again.cache == env.cache
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [({"variable": "1x"}, "'1x' cannot be a variable"), ({"variables": "what"}, "NAME=value is accepted")],
+)
+def test_what_cannot_be_is_told_with_what_is_accepted(scope, changed, said):
+    panel = EnvironmentPanel(Names(scope), env)
+
+    assert said in Form(panel).answered("Apply", values(panel, **changed)).problem
+
+
+def test_the_inputs_of_a_task_become_fields_of_their_kinds(scope):
+    panel = RunPanel(paint, Names(scope), print)
+
+    kinds = {one.name: (one.kind, one.value, one.choices) for one in panel.fields}
+
+    assert kinds == {
+        "n": ("number", "", ()),
+        "colour": ("choice", "BLUE", ("RED", "BLUE")),
+        "mode": ("choice", "thin", ("thin", "thick")),
+        "frame": ("text", "None", ()),
+    }
+    assert panel.answer(values(panel, n="3")).code == (
+        "run = flyte.run(paint, n=3, colour=Colour.BLUE, mode='thin', frame=None)"
+    )
+
+
+def test_a_press_runs_the_task_with_its_values(scope):
+    begun = []
+    panel = RunPanel(paint, Names(scope), begun.append)
+
+    panel.press("Run", values(panel, n="2 + 1", colour="RED", mode="thick"))
+
+    store = RunStore.here()
+    store.wait(begun[0], 0, 10)
+    run = flyte.Run(store, begun[0])
+    assert run.wait().outputs()[0] == "3 RED thick None"
+
+
+def test_hostile_values_are_no_code(scope):
+    panel = EnvironmentPanel(Names(scope), env)
+    evil = "x', **__import__('os').environ) #"
+
+    code = panel.answer(values(panel, name=evil)).code
+
+    panel.press("Apply", values(panel, name="fine", variables=f"A={evil}"))
+    assert scope["env"].env_vars["A"] == evil
+    assert repr(evil) in code
+
+
+def test_an_image_is_suggested_from_what_tasks_import(scope):
+    panel = ImagePanel(Names(scope))
+
+    answer = panel.press("Suggest from notebook", values(panel, apt="git", variables="A=b"))
+
+    filled = {one.name: one.value for one in answer.fields}
+    assert f"pandas=={pd.__version__}" in filled["pip"].splitlines()
+    assert "apt-get install" in filled["dockerfile"]
+    panel.press("Apply", values(panel, pip=filled["pip"]))
+    assert scope["image"].uri.startswith("notebook:")
+
+
+def test_resources_are_suggested_with_head_room():
+    used = Used(run="r", seconds=2.0, cpu=3.0, peak=100 * 2**20, phase="SUCCEEDED")
+
+    assert suggestion((used,)) == {"memory": "128Mi", "cpu": "2"}
+    assert suggestion(()) == {}
+
+
+def test_a_changed_task_takes_the_place_of_the_task(scope):
+    panel = ResourcesPanel(framed, Names(scope))
+
+    answer = panel.press("Apply", values(panel, cpu="2", memory="1Gi"))
+
+    assert answer.code == "framed = framed.override(resources=flyte.Resources(cpu=2, memory='1Gi'))"
+    assert scope["framed"].resources == flyte.Resources(cpu=2, memory="1Gi")
+
+
+def test_kept_results_are_listed_and_removed():
+    flyte.run(framed, 7).store.flush()
+    panel = CachePanel()
+
+    shown = panel.answer(values(panel, task=framed.name))
+    assert shown.fields[0].rows
+    done = panel.press("Remove all of the task", values(panel, task=framed.name))
+
+    assert "Removed" in done.said
+    assert done.fields[0].rows == ()
+    assert "Name a task" in panel.press("Remove all of the task", values(panel, task="")).problem
+
+
+def test_an_image_is_built_and_each_step_is_told(scope, engine, base_image):  # noqa: F811 - fixtures
+    told = {}
+    ended = threading.Event()
+    panel = ImagePanel(Names(scope))
+    panel.tell = lambda key, line: (told.update({key: line}), key == "end" and ended.set())
+
+    answer = panel.press(
+        "Build", values(panel, base=base_image, variables="A=panel", name="flyte-jupyter-test")
+    )
+
+    assert answer.begun
+    assert ended.wait(120)
+    assert told["end"].startswith(f"✓ {scope['image'].uri}")
+    assert len(told) > 1
+    assert panel.press("Stop", values(panel)).said == "Nothing is being built."
