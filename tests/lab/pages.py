@@ -7,6 +7,7 @@ from pathlib import Path
 from lab import CHROMIUM, TOKEN, Lab, launched
 from served import ROOT
 
+AXE = ROOT / "labextension" / "node_modules" / "axe-core" / "axe.min.js"
 LAB = ROOT / "flyte_jupyter" / "labextension" / "package.json"
 LACKING = (
     "no chromium; `apt-get install chromium` provides it"
@@ -100,4 +101,14 @@ def python(page: Page, code: str) -> str:
     return done.stdout
 
 
-__all__ = ["LACKING", "Page", "launched", "python"]
+def violations(lab: Page, where) -> list[str]:
+    """What axe-core finds in a part of the page."""
+    lab.page.add_script_tag(content=AXE.read_text())
+    return lab.page.evaluate(
+        """async where => (await axe.run(where, {resultTypes: ['violations']})).violations.flatMap(
+            one => one.nodes.map(node => `${one.id}: ${node.html.slice(0, 160)} ${node.any[0]?.message ?? ''}`))""",
+        where,
+    )
+
+
+__all__ = ["AXE", "LACKING", "Page", "launched", "python", "violations"]

@@ -1,7 +1,7 @@
 """The forms: what is pressed acts on what is seen, and the code that is shown is what is done."""
 
 import pytest
-from pages import LACKING, Page, launched
+from pages import AXE, LACKING, Page, launched, violations
 from served import enable
 
 playwright = pytest.importorskip("playwright.sync_api")
@@ -38,6 +38,7 @@ CELLS = (
     "flyte.panels.resources(heavy)",
     "[other.name, other.cache.behavior, str(other.resources.memory), dict(other.env_vars)]",
     "heavy.resources",
+    "flyte.panels.image()",
 )
 
 
@@ -131,4 +132,28 @@ def test_resources_are_suggested_by_what_was_used(lab):
     expect(shown.get_by_role("status")).to_have_text("heavy asks for that now.")
     lab.shot("panel-resources")
     lab.run(6)
-    expect(lab.page.locator(".jp-OutputArea").last).to_contain_text("Mi")
+    expect(lab.page.locator(".jp-Cell").nth(6).locator(".jp-OutputArea")).to_contain_text("Mi")
+
+
+def test_an_image_is_seen_as_a_dockerfile_while_it_is_filled_in(lab):
+    lab.run(7)
+    shown = form(lab, "Image")
+    shown.get_by_label("Debian packages").fill("git, curl")
+
+    expect(shown.get_by_role("region", name="Dockerfile")).to_contain_text("git curl")
+    expect(shown.locator("code")).to_contain_text("with_apt_packages('git', 'curl')")
+    shown.get_by_label("Variables").fill("wrong")
+    expect(shown.get_by_role("alert")).to_contain_text("NAME=value is accepted")
+    lab.shot("panel-image")
+
+
+@pytest.mark.skipif(
+    not AXE.is_file(), reason="axe-core is not installed; `npm ci` in labextension/ installs it"
+)
+@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark High Contrast"])
+def test_axe_finds_nothing_in_the_forms(lab, theme):
+    lab.theme(theme)
+    for cell in (1, 2, 3, 4, 7):
+        lab.run(cell)
+
+    assert violations(lab, ".flyte-form") == []

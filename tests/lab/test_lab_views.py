@@ -4,8 +4,8 @@ import json
 
 import pytest
 from eventlogs import Clock
-from pages import LACKING, Page, launched, python
-from served import ROOT, enable
+from pages import AXE, LACKING, Page, launched, python, violations
+from served import enable
 
 from flyte_jupyter.runs.events import ActionSucceeded, AttemptStarted
 from flyte_jupyter.runs.store import RunStore
@@ -14,7 +14,6 @@ playwright = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.skipif(bool(LACKING), reason=LACKING)
 expect = playwright.expect
 
-AXE = ROOT / "labextension" / "node_modules" / "axe-core" / "axe.min.js"
 RUNS = """
 import flyte_jupyter as flyte, pandas as pd, numpy as np
 env = flyte.TaskEnvironment("flights")
@@ -301,15 +300,6 @@ flyte.with_runcontext(labels={{"label": evil[1], evil[0][:20]: "x"}}).run(main, 
                 part.click()
                 lab.page.wait_for_load_state("networkidle")
     assert lab.page.evaluate("() => window.hacked") is None
-
-
-def violations(lab, where):
-    lab.page.add_script_tag(content=AXE.read_text())
-    return lab.page.evaluate(
-        """async where => (await axe.run(where, {resultTypes: ['violations']})).violations.flatMap(
-            one => one.nodes.map(node => `${one.id}: ${node.html.slice(0, 160)} ${node.any[0]?.message ?? ''}`))""",
-        where,
-    )
 
 
 THEMES = ["JupyterLab Light", "JupyterLab Dark", "JupyterLab Dark High Contrast"]
