@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from flyte_jupyter.backends import limits
+from flyte_jupyter.backends.cores import threads_of
 from flyte_jupyter.backends.forking import ForkServer
 from flyte_jupyter.backends.forkserver import TOKEN
 from flyte_jupyter.backends.limits import Limits, enforced
@@ -72,7 +73,8 @@ class PoolBackend(WarmBackend):
         environment = task.name.partition(".")[0]
         run = spec.run.name if policy and policy.scope == "run" else ""
         size = Size.of(policy) if policy else usual_size()
-        key = (environment, policy, asked, run)
+        threads = frozenset(threads_of(task.resources).items())
+        key = (environment, policy, asked, threads, run)
         return Breed(key=key, size=size, start=partial(self._started, asked))
 
     def _started(self, asked: Limits) -> Process:

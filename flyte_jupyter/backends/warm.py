@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 from flyte_jupyter.backends.attempt import Attempt, WorkerLostError
+from flyte_jupyter.backends.cores import threads_of
 from flyte_jupyter.backends.endings import out_of_memory, reason, used
 from flyte_jupyter.backends.processes import Process
 from flyte_jupyter.backends.replicas import Replicas, Size
@@ -85,7 +86,8 @@ class WarmBackend:
                         place=self.name,
                     )
                 )  # fmt: skip
-                variables = {**spec.task.env_vars, **spec.run.env_vars, **secrets}
+                asked = threads_of(spec.task.resources)
+                variables = {**asked, **spec.task.env_vars, **spec.run.env_vars, **secrets}
                 return await self._attempt(spec, emit, shipment, replicas, process, variables)
         finally:
             if breed.once and process.alive:

@@ -10,12 +10,13 @@ import socket
 import sys
 from collections import OrderedDict
 from collections.abc import Coroutine, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from functools import partial
 from typing import Any
 
 from flyte_jupyter.backends.arriving import Arrived, arrived
 from flyte_jupyter.backends.calling import Calls
+from flyte_jupyter.backends.cores import limited
 from flyte_jupyter.backends.desk import Desk
 from flyte_jupyter.backends.environ import variables
 from flyte_jupyter.backends.homing import unpack_homed
@@ -215,7 +216,8 @@ class Worker:
                 attempt=attempt,
                 version=cache,
             )
-            with holding(parts, RawDataPath(f"{folder}/{action}/raw")), self._environment(extra):
+            raw = RawDataPath(f"{folder}/{action}/raw")
+            with holding(parts, raw), self._environment(extra), self._threads(extra):
                 outputs = await invoke(spec)
                 out = Parts(store)
                 answer = ("done", number, out.send(outputs, home.__name__, vars(home)), out.manifest)
@@ -235,6 +237,10 @@ class Worker:
     def _environment(self, extra: Mapping[str, str]) -> Any:
         """Set variables for the attempt: for the process, or for its context where others run beside it."""
         return variables(extra) if self._shared else _Set(extra)
+
+    def _threads(self, extra: Mapping[str, str]) -> Any:
+        """Keep numerical libraries to the cores that were asked for, unless others run beside the attempt."""
+        return nullcontext() if self._shared else limited(extra)
 
     def _log(self, stream: str, run: str, action: str, attempt: int, text: str) -> None:
         self._desk.tell(("log", run, action, attempt, stream, text))

@@ -50,7 +50,7 @@ class RunOptions:
     """
 
     mode: str | None = None
-    isolation: str = "auto"
+    isolation: str | None = None
     name: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
@@ -78,7 +78,7 @@ class RunOptions:
         """
         if self.mode is not None and self.mode not in MODES:
             raise not_one_of("mode", self.mode, MODES)
-        if self.isolation not in ISOLATIONS:
+        if self.isolation is not None and self.isolation not in ISOLATIONS:
             raise not_one_of("isolation", self.isolation, ISOLATIONS)
         if self.name is not None and not (isinstance(self.name, str) and _NAME.fullmatch(self.name)):
             raise DefinitionError(

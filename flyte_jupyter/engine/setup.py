@@ -29,7 +29,7 @@ class _Open:
     def __init__(self) -> None:
         self._store: RunStore | None = None
         self._looked = 0.0
-        self._mode = ""
+        self._settings: Settings | None = None
 
     def get(self, folder: Path | None) -> RunStore:
         """Give the store; looks from time to time whether it is still there."""
@@ -44,10 +44,10 @@ class _Open:
         """Whether there is one."""
         return self._store is not None
 
-    def mode(self) -> str:
-        """Give the mode that the project or the environment sets."""
-        self._mode = self._mode or Settings.load().mode
-        return self._mode
+    def settings(self) -> Settings:
+        """Give what the project or the environment sets."""
+        self._settings = self._settings or Settings.load()
+        return self._settings
 
     def close(self) -> None:
         """Let go of it."""
@@ -64,6 +64,7 @@ class Setup:
         there: the place to run that the modes hybrid and remote mean.
         folder: the store's folder; found by the settings if None.
         chosen: the mode of runs that do not say one; that of the settings if empty.
+        around: the isolation of runs that do not say one; likewise.
         observers: are told of each run that begins.
         source: tells where a run is started from: the notebook and the cell.
         interactive: whether this process is a notebook's kernel.
@@ -72,6 +73,7 @@ class Setup:
     there: Backend | None = None
     folder: Path | None = None
     chosen: str = ""
+    around: str = ""
     observers: tuple[Observer, ...] = ()
     source: Callable[[], Mapping[str, str]] = dict
     interactive: bool = False
@@ -80,7 +82,13 @@ class Setup:
     @property
     def mode(self) -> str:
         """The mode of runs that do not say one."""
-        return self.chosen or self._open.mode()
+        return self.chosen or self._open.settings().mode
+
+    @property
+    def isolation(self) -> str:
+        """What surrounds the bodies of runs that do not say it."""
+        set_ = self.around or self._open.settings().isolation or "auto"
+        return str(RunOptions(isolation=set_).isolation)
 
     def store(self) -> RunStore:
         """Give the store; opened by the first run, and again if somebody removed it."""
@@ -132,17 +140,25 @@ class Process:
 process = Process()
 
 
-def init(*, backend: Backend | None = None, store: Path | str | None = None, mode: str | None = None) -> None:
+def init(
+    *,
+    backend: Backend | None = None,
+    store: Path | str | None = None,
+    mode: str | None = None,
+    isolation: str | None = None,
+) -> None:
     """Connect this process; what is not given stays as it is.
 
     Args:
         backend: the place to run that the modes hybrid and remote mean.
         store: the folder of the run store.
         mode: the mode of runs that do not say one: local, hybrid or remote.
+        isolation: what surrounds bodies on this machine in runs that do not say it: auto, thread, process or
+            container.
 
     Raises:
         TypeError: the backend has not the shape of one.
-        DefinitionError: an unknown mode.
+        DefinitionError: an unknown mode or isolation.
     """
     if backend is not None:
         if not isinstance(backend, Backend):
@@ -152,3 +168,5 @@ def init(*, backend: Backend | None = None, store: Path | str | None = None, mod
         process.change(folder=Path(store), _open=_Open())
     if mode is not None:
         process.change(chosen=RunOptions(mode=mode).mode)
+    if isolation is not None:
+        process.change(around=RunOptions(isolation=isolation).isolation)

@@ -59,7 +59,7 @@ class Started:
     ) -> None:
         self._setup = setup
         self._mode = options.mode or setup.mode
-        self._route = route_of(self._mode, options.isolation, setup.place)
+        self._route = route_of(self._mode, options.isolation or setup.isolation, setup.place)
         store.check()
         self._continued = continued
         scope = scope_of(options, name, self._mode, setup, store)

@@ -42,7 +42,9 @@ def run(task: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], line: Line,
     except TypeError as error:
         raise UsageError(f"{task.short_name}{task.interface.signature}: {error}") from None
     load("flyte_jupyter.notebook.preflight:check")(
-        task, mode=line.get("mode") or process.setup.mode, isolation=line.get("isolation")
+        task,
+        mode=line.get("mode") or process.setup.mode,
+        isolation=line.get("isolation") or process.setup.isolation,
     )
     runner = with_runcontext(mode=line.get("mode"), isolation=line.get("isolation"), name=random_name())
     if line.get("background"):

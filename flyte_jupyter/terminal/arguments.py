@@ -2,6 +2,8 @@
 
 import argparse
 
+from flyte_jupyter.config import MODES
+from flyte_jupyter.engine.options import ISOLATIONS
 from flyte_jupyter.terminal import options
 from flyte_jupyter.terminal.found import LAST
 
@@ -34,6 +36,10 @@ def execution(to: argparse.ArgumentParser) -> None:
         help="set a parameter of the cell with the tag 'parameters'; a Python or JSON literal, else text",
     )  # fmt: skip
     to.add_argument("-o", "--output", metavar="OUT.ipynb", help="write the notebook with its outputs")
+    to.add_argument("--mode", choices=MODES, help="where runs go that do not say it")
+    to.add_argument(
+        "--isolation", choices=ISOLATIONS, help="what surrounds the bodies of tasks where nothing says it"
+    )
 
 
 def inputs(to: argparse.ArgumentParser) -> None:

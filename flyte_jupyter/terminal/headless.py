@@ -1,6 +1,7 @@
 """``run``: execute a notebook without a browser, and tell on the way how far it is."""
 
 import asyncio
+import os
 import time
 from argparse import Namespace
 from pathlib import Path
@@ -17,6 +18,9 @@ from flyte_jupyter.terminal.screen import Screen
 
 def run(args: Namespace, screen: Screen) -> int:
     """Execute a notebook, or run a task of a Python file."""
+    for name in ("mode", "isolation"):
+        if (value := getattr(args, name)) is not None:
+            os.environ[f"FLYTE_JUPYTER_{name.upper()}"] = value  # for this process and the notebook's kernel
     if args.task is not None or Path(args.notebook).suffix == ".py":
         return again.run(args, screen)
     path = Path(args.notebook)

@@ -364,3 +364,34 @@ def test_what_cannot_be_sent_at_all_says_so(env, run):
 
     with pytest.raises(flyte.errors.CodeBundleError, match="lock"):
         run(work)
+
+
+def test_numerical_libraries_take_the_cores_that_are_asked_for(env):
+    @env.task(resources=flyte.Resources(cpu=1))
+    def one() -> tuple[str | None, set[int]]:
+        import os
+
+        import sklearn  # noqa: F401 - brings threadpoolctl
+        import threadpoolctl
+
+        pools = {pool["num_threads"] for pool in threadpoolctl.threadpool_info()}
+        return os.environ.get("OMP_NUM_THREADS"), pools
+
+    @env.task(env_vars={"OMP_NUM_THREADS": "3"}, resources=flyte.Resources(cpu=1))
+    def told() -> str | None:
+        import os
+
+        return os.environ.get("OMP_NUM_THREADS")
+
+    @env.task
+    def unasked() -> str | None:
+        import os
+
+        return os.environ.get("OMP_NUM_THREADS")
+
+    run = flyte.with_runcontext(isolation="process").run
+
+    first, again = run(one).outputs(), run(one).outputs()
+    assert first == again == ("1", {1})
+    assert run(told).outputs() == ("3",)
+    assert run(unasked).outputs() == (os.environ.get("OMP_NUM_THREADS"),)

@@ -303,3 +303,19 @@ def on_terminal(own, folder, *words, **variables):
     os.close(screen)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0, written.decode()
     return written.decode()
+
+
+def test_a_notebook_runs_unchanged_in_worker_processes(tmp_path):
+    file = write(
+        tmp_path,
+        (SETUP + "\nimport os",),
+        ("@env.task\ndef where() -> int:\n    return os.getpid()",),
+        ("flyte.run(where).outputs()[0] == os.getpid()",),
+        ("flyte.with_runcontext(isolation='thread').run(where).outputs()[0] == os.getpid()",),
+    )
+    cli = Cli(None, tmp_path / "home")
+
+    result = cli.run("run", str(file), "--isolation", "process", "-o", "out.ipynb", cwd=tmp_path)
+
+    assert result.status == 0, result.err
+    assert texts(tmp_path / "out.ipynb") == ["False", "True"]

@@ -315,6 +315,18 @@ class TestModes:
         assert flyte.run(tree).outputs()[0] == ["remote"] * 6
         assert flyte.with_runcontext("local").run(tree).outputs()[0] == ["local"] * 6
 
+    def test_the_isolation_of_a_process_can_be_set_once(self, env):
+        @env.task
+        def where() -> int:
+            return os.getpid()
+
+        flyte.init(isolation="process")
+
+        assert flyte.run(where).outputs()[0] != os.getpid()
+        assert flyte.with_runcontext(isolation="thread").run(where).outputs()[0] == os.getpid()
+        with pytest.raises(flyte.errors.DefinitionError, match="isolation='jail'"):
+            flyte.init(isolation="jail")
+
     def test_a_handler_makes_results_and_failures(self, env):
         @env.task
         def add(x: int, y: int) -> int:
