@@ -15,7 +15,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 SHARE = "share/jupyter/labextensions/flyte-jupyter"
-_NOT_SOURCES = {"node_modules", "lib", "__pycache__", "__tests__"}
+_NOT_SOURCES = {"node_modules", "lib", "__pycache__", "__tests__", "screenshots"}
 
 
 class FrontEnd(BuildHookInterface):
