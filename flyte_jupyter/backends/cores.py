@@ -7,7 +7,10 @@ spinning, two workers on two cores take several times as long as one after the o
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
+from importlib.util import find_spec
 
+from flyte_jupyter.loading import load
 from flyte_jupyter.tasks.resources import Resources
 
 _NAMES = (
@@ -28,9 +31,14 @@ def threads_of(resources: Resources) -> dict[str, str]:
 @contextmanager
 def limited(variables: Mapping[str, str]) -> Iterator[None]:
     """Keep libraries that were loaded before to that number, where threadpoolctl is there to tell them."""
-    number, tool = variables.get(_NAMES[0], ""), sys.modules.get("threadpoolctl")
-    if tool is None or not number.isdecimal():
+    number = variables.get(_NAMES[0], "")
+    if not number.isdecimal() or "numpy" not in sys.modules or not _can_be_told():
         yield
         return
-    with tool.threadpool_limits(int(number)):
+    with load("threadpoolctl:threadpool_limits")(int(number)):
         yield
+
+
+@cache
+def _can_be_told() -> bool:
+    return find_spec("threadpoolctl") is not None

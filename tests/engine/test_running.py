@@ -1,5 +1,6 @@
 """How a run is asked for: inputs, options, names, modes, plans, and what is said when something is wrong."""
 
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
