@@ -197,3 +197,24 @@ def test_without_the_server_part_the_card_of_the_output_is_shown(book):
     expect(output.locator("img[alt*='6 succeeded']")).to_be_visible()
     expect(output.locator(".flyte-Run")).to_have_count(0)
     book.page.unroute("**/flyte-jupyter/**")
+
+
+def test_a_run_is_run_again_in_a_new_cell(book):
+    finish(book)
+
+    card(book.page).get_by_role("button", name="Rerun").click()
+
+    again = book.page.locator(".jp-OutputArea .flyte-Run").nth(1)
+    book.page.wait_for_function(
+        "() => window.jupyterapp.shell.currentWidget.content.widgets[3]?.model.sharedModel.getSource()"
+        ".startsWith('%flyte rerun ')"
+    )
+    book.idle()
+    book.page.evaluate(
+        """() => {
+            const panel = window.jupyterapp.shell.currentWidget;
+            panel.model.sharedModel.insertCell(4, {cell_type: 'code', source: 'flyte.Run.get(str(next(flyte.Run.listall(1)).name))'});
+        }"""
+    )
+    book.run(4)
+    expect(again).to_contain_text("continues")
