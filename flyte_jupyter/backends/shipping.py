@@ -254,7 +254,20 @@ def _pickled(task: TaskSpec, ships: _Tasks) -> bytes:
     except Error:
         raise
     except (pickle.PicklingError, TypeError, AttributeError, ValueError, RecursionError) as error:
+        why = ", ".join(_unsendable(task.func)) or str(error)
         raise CodeBundleError(
-            f"{task.name} cannot be sent to a worker process: {error}. Make such a value inside of the task, "
+            f"{task.name} cannot be sent to a worker: {why}. Make such a value inside of the task, "
             'or run it with isolation="thread"'
         ) from error
+
+
+def _unsendable(func: Any) -> Iterator[str]:
+    """Name the values that a function takes from its module and that no pickle can hold."""
+    names = getattr(func, "__globals__", {})
+    for part in slice_of(func).parts if names else ():
+        if part.kind in {"constant", "unknown"} and part.name in names:
+            value = names[part.name]
+            try:
+                dumps_by_value(value, _Tasks({}))
+            except Exception:  # noqa: BLE001 - pickling runs the value's own code
+                yield f"{part.name} is a {type(value).__name__}"

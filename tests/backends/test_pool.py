@@ -366,6 +366,18 @@ def test_what_cannot_be_sent_at_all_says_so(env, run):
         run(work)
 
 
+HELD = threading.Lock()
+
+
+def test_what_cannot_be_sent_is_named(env, run):
+    @env.task
+    def work() -> bool:
+        return HELD.locked()
+
+    with pytest.raises(flyte.errors.CodeBundleError, match="HELD is a lock"):
+        run(work)
+
+
 def test_numerical_libraries_take_the_cores_that_are_asked_for(env):
     @env.task(resources=flyte.Resources(cpu=1))
     def one() -> tuple[str | None, set[int]]:
