@@ -2,8 +2,9 @@
 import * as React from 'react';
 
 import { isTerminal, ROOT, root, type RunState } from '../advance';
+import type { Action } from '../events';
 import { cut, duration, label, moment, shortName } from '../format';
-import { lookOf, tally, told } from '../looks';
+import { lookOf, tally, told as inWords } from '../looks';
 import type { IFollowed } from '../tokens';
 import { useClock, useRevision, useView } from './context';
 import { Detail } from './Detail';
@@ -23,7 +24,7 @@ export interface IRunViewState {
 export function freshState(): IRunViewState {
   return {
     tab: 'graph',
-    detail: 'about',
+    detail: '',
     action: '',
     graph: { open: new Set(), shut: new Set(), sight: null },
     timeline: { shut: new Set(), text: '' }
@@ -47,7 +48,7 @@ export function RunView(props: { run: IFollowed; kept: IRunViewState; isInCell: 
     setChanges(count => count + 1);
   };
   const isAlone = state.actions.size === 1;
-  const current = kept.action || (props.isInCell ? '' : ROOT);
+  const current = kept.action || (props.isInCell && goesOn ? '' : ROOT); // what it gave, once it has ended
   const action = state.actions.get(current);
   const onCurrent = (name: string) => change({ action: name });
   const tabs = [
@@ -100,13 +101,19 @@ export function RunView(props: { run: IFollowed; kept: IRunViewState; isInCell: 
             run={run}
             action={action}
             now={now}
-            tab={kept.detail}
+            tab={kept.detail || told(action, props.isInCell)}
             onTab={detail => change({ detail })}
           />
         ) : null}
       </div>
     </div>
   );
+}
+
+/** Choose what is told of an action to whom has not chosen: in a cell, what it gave, or why it gave nothing. */
+function told(action: Action, isInCell: boolean): string {
+  const isWhole = isInCell && action.name === ROOT && action.phase === 'SUCCEEDED';
+  return !isWhole ? 'about' : action.report ? 'report' : 'values';
 }
 
 function Head(props: { run: IFollowed; state: RunState; now: number; isInCell: boolean }): JSX.Element {
@@ -123,7 +130,7 @@ function Head(props: { run: IFollowed; state: RunState; now: number; isInCell: b
     ...(state.rerun_of ? [trans.__('continues %1', state.rerun_of)] : []),
     ...(below.length
       ? [
-          `${trans._n('%2 action', '%2 actions', below.length, below.length.toLocaleString())}: ${told(tally(below), trans)}`
+          `${trans._n('%2 action', '%2 actions', below.length, below.length.toLocaleString())}: ${inWords(tally(below), trans)}`
         ]
       : []),
     ...Object.entries(state.labels).map(([name, text]) => `${name}=${cut(text, 60)}`)
