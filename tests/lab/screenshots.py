@@ -58,7 +58,7 @@ def take(lab: Page) -> None:
     lab.page.wait_for_timeout(1_000)
     lab.page.screenshot(path=str(PICTURES / "notebook.png"))
     lab.page.get_by_role("button", name="Open").last.click()
-    run = lab.page.locator(".jp-MainAreaWidget .flyte-Run")
+    run = lab.page.locator(".jp-MainAreaWidget .flyte-Run").last
     run.get_by_role("tab", name="Timeline").click()
     run.get_by_role("tab", name="Inputs and outputs").click()
     run.get_by_text("1 to 12 of 12 rows").wait_for()
