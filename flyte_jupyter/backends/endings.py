@@ -35,9 +35,7 @@ def reason(task: TaskSpec, process: Process) -> Exception:
     used = f"; it had used {burial.cpu:.1f} s of CPU time and at most {_amount(burial.peak)} of memory"
     status = burial.status
     if status is None:
-        return RuntimeSystemError(
-            "WorkerLost", f"the worker of {task.name} is gone, {burial.note}", "worker"
-        )
+        return RuntimeSystemError("WorkerLost", f"the worker of {task.name} is gone, {burial.note}", "worker")
     if status < 0:
         name = signal.Signals(-status).name
         why = f"{_EXPLAINED.get(name, '')}{used}"
