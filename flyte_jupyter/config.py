@@ -14,7 +14,7 @@ MODES = ("local", "hybrid", "remote")
 """The accepted values of ``mode``."""
 
 _PREFIX = "FLYTE_JUPYTER_"
-_MARKS = frozenset({"FLYTE_JUPYTER_WORKER"})
+_MARKS = frozenset({"FLYTE_JUPYTER_WORKER", "FLYTE_JUPYTER_LABEXTENSION"})
 """Variables of this package that set nothing."""
 
 _MARKERS = ("pyproject.toml", ".git")

@@ -73,7 +73,8 @@ def test_the_options_of_a_task_have_defaults(tmp_path):
 
 
 def test_the_mark_of_a_worker_process_sets_nothing(tmp_path):
-    assert load(tmp_path, FLYTE_JUPYTER_WORKER="token") == load(tmp_path)
+    marks = {"FLYTE_JUPYTER_WORKER": "token", "FLYTE_JUPYTER_LABEXTENSION": "required"}
+    assert load(tmp_path, **marks) == load(tmp_path)
 
 
 @pytest.mark.parametrize(
