@@ -105,7 +105,7 @@ class Process:
         if self.loop is not loop:
             self.loop = loop
             loop.add_reader(self._wire.fileno(), self._readable)
-            for name, descriptor in self._pipes.items():
+            for name, descriptor in list(self._pipes.items()):
                 loop.add_reader(descriptor, self._raw, name)
         self._attempts[number] = attempt
 
@@ -115,7 +115,7 @@ class Process:
 
     def drain(self) -> None:
         """Take what is in the pipes now."""
-        for name in self._pipes:
+        for name in list(self._pipes):
             self._raw(name)
 
     def send(self, frame: Frame, files: Sequence[int] = ()) -> None:
@@ -171,8 +171,8 @@ class Process:
         self.alive = False
         self._detach()
         self._wire.close()
-        close_files(self._pipes.values())
-        self._pipes.clear()
+        pipes, self._pipes = self._pipes, {}  # another thread may be looking through them
+        close_files(pipes.values())
         for _, files in self._queue:
             close_files(files)
         self._queue.clear()

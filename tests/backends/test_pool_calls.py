@@ -7,7 +7,7 @@ import pytest
 from leftovers import exists, until
 
 import flyte_jupyter as flyte
-from flyte_jupyter.backends import pool as pool_module
+from flyte_jupyter.backends import warm
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*goes to its worker as a pickle")
 
@@ -144,7 +144,7 @@ def test_replicas_bound_how_many_run_at_once(env):
 
 
 def test_idle_workers_go_after_a_while(env, run, monkeypatch):
-    monkeypatch.setattr(pool_module, "IDLE", 0.1)
+    monkeypatch.setattr(warm, "IDLE", 0.1)
 
     @env.task
     def work() -> int:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from importlib.metadata import packages_distributions
 from typing import Any
 
 from flyte_jupyter.engine.building import build
@@ -126,4 +127,12 @@ def _used() -> Iterator[str]:
     for env in environments().values():
         for task in env.tasks.values() if isinstance(env, TaskEnvironment) else ():
             parts = slice_of(getattr(task, "func", task)).parts
-            yield from (f"{part.name}=={part.text}" for part in parts if part.kind == "package" and part.text)
+            for part in parts:
+                if part.kind == "package" and part.text:
+                    yield f"{_distribution(part.name)}=={part.text}"
+
+
+def _distribution(package: str) -> str:
+    """Give the name by which an imported package is installed (``sklearn`` is scikit-learn's)."""
+    found = packages_distributions().get(package.partition(".")[0])
+    return found[0] if found else package

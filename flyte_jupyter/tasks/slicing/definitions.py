@@ -152,7 +152,7 @@ def _write_class(writing: "Writing", name: str, cls: type) -> None:
 
 
 def _methods(cls: type) -> Iterator[CodeType]:
-    for value in vars(cls).values():
+    for value in list(vars(cls).values()):
         inner = value
         for attribute in ("__func__", "fget", "func", "__wrapped__"):
             inner = getattr(inner, attribute, inner)
@@ -174,7 +174,7 @@ def _outside_methods(node: ast.ClassDef) -> Iterator[ast.AST]:
 def _patches(writing: "Writing", name: str, cls: type, node: ast.ClassDef) -> Iterator[str]:
     """Write what was set on the class after its definition."""
     written = dict(_assigned(node))
-    for key, value in vars(cls).items():
+    for key, value in list(vars(cls).items()):
         if isinstance(value, FunctionType):
             code = value.__code__
             if of_function(value) is Origin.LOCAL and code.co_qualname.rpartition(".")[2] != key:

@@ -52,7 +52,9 @@ def of_code(code: CodeType, scope: dict[str, Any]) -> Snippet | Stale | None:
 
 def of_class(cls: type) -> Snippet | None:
     """Find a class's text: in its methods' file, its module's file, or the last cell that defines it."""
-    methods = [m.__code__ for m in vars(cls).values() if isinstance(m, FunctionType) and _belongs(m, cls)]
+    methods = [
+        m.__code__ for m in list(vars(cls).values()) if isinstance(m, FunctionType) and _belongs(m, cls)
+    ]
     for filename in _filenames(cls, methods):
         lines = texts.lines_of(filename)
         tree = texts.tree_of(filename, lines) if lines else None
