@@ -9,6 +9,7 @@ from flyte_jupyter.errors import StoreError
 from flyte_jupyter.redaction import redacted
 from flyte_jupyter.runs.code import packed
 from flyte_jupyter.runs.events import ROOT, Emit, TaskSeen
+from flyte_jupyter.tasks.slicing import walk  # noqa: F401 - every run slices: it comes with the engine
 from flyte_jupyter.tasks.slicing.held import Held
 from flyte_jupyter.tasks.source import Slice, slice_of
 from flyte_jupyter.tasks.spec import ActionSpec

@@ -30,6 +30,7 @@ class _Open:
         self._store: RunStore | None = None
         self._looked = 0.0
         self._settings: Settings | None = None
+        self._isolation = ""
 
     def get(self, folder: Path | None) -> RunStore:
         """Give the store; looks from time to time whether it is still there."""
@@ -48,6 +49,13 @@ class _Open:
         """Give what the project or the environment sets."""
         self._settings = self._settings or Settings.load()
         return self._settings
+
+    def isolation(self) -> str:
+        """Give the isolation that they set."""
+        if not self._isolation:
+            found = self.settings().isolation or "auto"
+            self._isolation = str(RunOptions(isolation=found).isolation)
+        return self._isolation
 
     def close(self) -> None:
         """Let go of it."""
@@ -87,8 +95,7 @@ class Setup:
     @property
     def isolation(self) -> str:
         """What surrounds the bodies of runs that do not say it."""
-        set_ = self.around or self._open.settings().isolation or "auto"
-        return str(RunOptions(isolation=set_).isolation)
+        return self.around or self._open.isolation()
 
     def store(self) -> RunStore:
         """Give the store; opened by the first run, and again if somebody removed it."""
