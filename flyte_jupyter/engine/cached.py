@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 
 from flyte_jupyter.backends.base import Backend
-from flyte_jupyter.engine.keeping import Kept, packed
+from flyte_jupyter.engine.keeping import Found, Kept, packed
 from flyte_jupyter.errors import StoreError, TypeTransformerFailedError
 from flyte_jupyter.ids import digest
 from flyte_jupyter.redaction import redacted
@@ -92,7 +92,7 @@ class Cached:
         if b"blob://" in entry.outputs:
             # Read what is in blobs now: a damaged or missing one makes a miss, not a failure of the caller.
             outputs = task.interface.outputs_to_literals(task.interface.outputs_from_literals(outputs))
-        return Kept(outputs, entry.outputs)
+        return Found(outputs, entry.outputs)
 
     async def _run_and_keep(
         self, spec: ActionSpec, key: str, inputs: Mapping[str, str], emit: Emit

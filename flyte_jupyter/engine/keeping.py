@@ -37,6 +37,12 @@ class Kept(dict[str, Literal]):
         self.packed = packed
 
 
+class Found(Kept):
+    """Outputs that an earlier action has kept: nothing ran for them."""
+
+    __slots__ = ()
+
+
 def record(task: TaskSpec, what: str, literals: Literals, blobs: BlobStore, limit: int | None) -> bytes:
     """Pack literals for the record; see ``packed``."""
     return packed(task, what, literals, blobs, limit)[0]

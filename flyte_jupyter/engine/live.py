@@ -16,7 +16,7 @@ from flyte_jupyter.engine.admission import Admission, Hold, asks, here
 from flyte_jupyter.engine.cached import Cached
 from flyte_jupyter.engine.failed import FailedInputs
 from flyte_jupyter.engine.failures import failure_of, trim
-from flyte_jupyter.engine.keeping import INPUT_LIMIT, OUTPUT_LIMIT, Kept, record
+from flyte_jupyter.engine.keeping import INPUT_LIMIT, OUTPUT_LIMIT, Found, Kept, record
 from flyte_jupyter.engine.loop import drive, engine_task, loop, waited
 from flyte_jupyter.engine.replayed import Replayed
 from flyte_jupyter.engine.retried import Retried
@@ -208,11 +208,14 @@ class LiveRun:
             chain = self._chains[key] = self._wrapped(place, spec.task)
         if spec.parent is not None:
             return await chain.run(spec, self.emit)
+        outputs: Literals = {}
         try:
-            return await chain.run(spec, self.emit)
+            outputs = await chain.run(spec, self.emit)
         finally:
-            if not self.stopped.is_set():  # then nobody waits for it to hash what is captured
+            # Nobody waits for a stopped run to hash what is captured; for a found result nothing ran.
+            if not self.stopped.is_set() and not isinstance(outputs, Found):
                 self._seen.check()
+        return outputs
 
     def _wrapped(self, place: Backend, task: TaskSpec) -> Backend:
         """Wrap a place in what the task asks for and the place does not do itself."""
