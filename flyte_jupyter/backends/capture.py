@@ -5,9 +5,7 @@ prints is a context variable. ``print`` writes each argument and separator by it
 are put together here, so that a line costs one entry in the log and one write to the stream.
 """
 
-import os
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from time import perf_counter
@@ -34,8 +32,7 @@ class Capture:
     """Follow ``sys.stdout`` and ``sys.stderr`` while runs are in progress."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._pid = os.getpid()
+        self._lock = guard()
         self._followed: list[_Followed] = []
         self.logs: dict[str, Log] = {}
         self.echoes: dict[str, Echo] = {}
@@ -43,8 +40,6 @@ class Capture:
     @contextmanager
     def following(self, run: str, log: Log) -> Iterator[None]:
         """Send what the run's tasks write to ``log`` while the code inside runs."""
-        if self._pid != os.getpid():  # another thread of a forked child's parent may have held it
-            self._lock, self._pid = threading.Lock(), os.getpid()
         with self._lock:
             self.logs[run] = log
             self._follow()

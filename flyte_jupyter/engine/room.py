@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from flyte_jupyter.engine.machine import Gpu, Machine
 from flyte_jupyter.guards import guard
+from flyte_jupyter.tasks.devices import plain
 from flyte_jupyter.tasks.resources import Resources
 
 
@@ -47,7 +48,7 @@ class Need:
 
     def fits(self, gpu: Gpu) -> bool:
         """Whether a GPU is of the kind that is asked for."""
-        return _plain(self.device) in _plain(gpu.name) and self.partition == gpu.partition
+        return plain(self.device) in plain(gpu.name) and self.partition == gpu.partition
 
 
 class Claim:
@@ -126,7 +127,3 @@ class Room:
         candidates = need.these or self.machine.gpus
         free = [gpu for gpu in candidates if gpu not in self._taken and need.fits(gpu)]
         return tuple(free[: need.gpus])
-
-
-def _plain(name: str) -> str:
-    return "".join(c for c in name.lower() if c.isalnum())

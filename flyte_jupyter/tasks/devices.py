@@ -39,13 +39,13 @@ PARTITIONS: dict[str, tuple[str, ...]] = {
 """The partitions (NVIDIA MIG) or topologies (TPU) of the devices that have some."""
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
     """Forget case, spaces, hyphens and underscores: "A100 80G" is A100_80G, "l40S" is L40s."""
     return "".join(c for c in name.lower() if c.isalnum())
 
 
 _NUMBER = r"0*[1-9][0-9]{0,5}"
-_KNOWN = {_plain(name): (name, kind) for kind, names in DEVICES.items() for name in names}
+_KNOWN = {plain(name): (name, kind) for kind, names in DEVICES.items() for name in names}
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ def _found(
 ) -> tuple[str, str]:
     """Find a device's name and class, among the accepted ones."""
     names = [known for known, _ in _KNOWN.values()] if accepted is None else list(accepted)
-    known = _KNOWN.get(_plain(name))
+    known = _KNOWN.get(plain(name))
     if known is None or known[0] not in names:
         raise not_one_of(what, given or name, names)
     return known

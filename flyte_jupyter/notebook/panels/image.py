@@ -124,15 +124,11 @@ def _words(text: object) -> list[str]:
 
 def _used() -> Iterator[str]:
     """Name the packages that the notebook's tasks really import, as they are installed here."""
+    known = packages_distributions()  # ``sklearn`` is scikit-learn's
     for env in environments().values():
         for task in env.tasks.values() if isinstance(env, TaskEnvironment) else ():
             parts = slice_of(getattr(task, "func", task)).parts
             for part in parts:
                 if part.kind == "package" and part.text:
-                    yield f"{_distribution(part.name)}=={part.text}"
-
-
-def _distribution(package: str) -> str:
-    """Give the name by which an imported package is installed (``sklearn`` is scikit-learn's)."""
-    found = packages_distributions().get(package.partition(".")[0])
-    return found[0] if found else package
+                    name = known.get(part.name.partition(".")[0], [part.name])[0]
+                    yield f"{name}=={part.text}"
