@@ -39,7 +39,7 @@ class _Connections:
     def forget(self, client: Any) -> None:
         """Let go of a connection that does not answer."""
         with self._lock:
-            for key, one in list(self._open.items()):
+            for key, one in self._open.copy().items():
                 if one is client:
                     del self._open[key]
                     client.close()

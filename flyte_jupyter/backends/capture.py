@@ -131,7 +131,7 @@ class _Followed:
         if task is not None:
             done = [self._voices.pop(id(task), None)]
         else:
-            names = [key for key, v in list(self._voices.items()) if v.task.action.run_name == run]
+            names = [key for key, v in self._voices.copy().items() if v.task.action.run_name == run]
             done = [self._voices.pop(key, None) for key in names]
         for voice in filter(None, done):
             self._emit(voice, end=True)

@@ -57,7 +57,7 @@ class _Scoped(_plain_class):  # type: ignore[misc] # os._Environ has no public n
         for key in super().__iter__():
             if key not in mine:
                 yield key
-        yield from (key for key, value in list(mine.items()) if value is not None)
+        yield from (key for key, value in mine.copy().items() if value is not None)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)

@@ -105,7 +105,7 @@ class Process:
         if self.loop is not loop:
             self.loop = loop
             loop.add_reader(self._wire.fileno(), self._readable)
-            for name, descriptor in list(self._pipes.items()):
+            for name, descriptor in self._pipes.copy().items():
                 loop.add_reader(descriptor, self._raw, name)
         self._attempts[number] = attempt
 

@@ -38,7 +38,7 @@ class Sender(logging.Handler):
 def levels() -> dict[str, int]:
     """Give the levels that loggers of this process have been set to; the root's name is empty."""
     found = {"": logging.root.level}
-    for name, logger in list(logging.root.manager.loggerDict.items()):
+    for name, logger in logging.root.manager.loggerDict.copy().items():
         if isinstance(logger, logging.Logger) and logger.level:
             found[name] = logger.level
     return found

@@ -222,7 +222,7 @@ def _codes(name: str, value: Any) -> Iterator[tuple[str, CodeType]]:
     if isinstance(inner, FunctionType):
         yield name, inner.__code__
     elif isinstance(value, type):
-        for key, part in list(vars(value).items()):
+        for key, part in vars(value).copy().items():
             if not isinstance(part, type):
                 yield from _codes(f"{name}.{key}", part)
 
@@ -240,7 +240,7 @@ class _Tasks:
             return None
         short = obj.short_name
         name = short if self._names.get(short) is obj else None
-        name = name or next((key for key, value in self._names.items() if value is obj), None)
+        name = name or next((key for key, value in self._names.copy().items() if value is obj), None)
         if name is None and obj not in self.found:
             self.found.append(obj)
         target = name if name is not None else self.found.index(obj)

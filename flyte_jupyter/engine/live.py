@@ -166,7 +166,7 @@ class LiveRun:
         if not self._open:
             return
         reason = self._reason or "the run ended before it did"
-        for name, task in reversed(list(self._open.items())):
+        for name, task in reversed(self._open.copy().items()):
             if self.end(name):
                 self._abort(name, reason)
             if task is not None:

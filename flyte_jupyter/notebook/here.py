@@ -44,7 +44,7 @@ class Here:
 
     def tasks(self) -> dict[str, Task]:
         """Give all tasks by their variables, qualified names, and short names that only one has."""
-        held = {n: v for n, v in list(self.names.items()) if isinstance(v, TaskTemplate) and n[0] != "_"}
+        held = {n: v for n, v in self.names.copy().items() if isinstance(v, TaskTemplate) and n[0] != "_"}
         qualified = {task.name: task for task in _defined()}
         shorts = [task.short_name for task in qualified.values()]
         unique = {task.short_name: task for task in qualified.values() if shorts.count(task.short_name) == 1}

@@ -67,7 +67,7 @@ class Following:
     @property
     def lineage(self) -> Lineage:
         """The graph as it is now; cells whose runs went on in the background end with these."""
-        for cell, runs in list(self._open.items()):
+        for cell, runs in self._open.copy().items():
             if all(run.done() for run in runs):
                 del self._open[cell]
                 failed = any(run.phase in BAD for run in runs)
@@ -135,7 +135,7 @@ class Following:
         """Digest what a cell has bound, and what it has changed in place."""
         gave: dict[str, str] = {}
         binds, changes, before = set(going.names.binds), set(going.names.changes), going.before
-        for name, value in list(self._shell.user_ns.items()):
+        for name, value in self._shell.user_ns.copy().items():
             bound = before.get(name, _MISSING) is not value or name in binds
             if not (bound or name in changes) or is_hidden(name) or isinstance(value, ModuleType):
                 continue

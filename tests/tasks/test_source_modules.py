@@ -1,14 +1,18 @@
 """The user's modules count by what is used of them; packages by their version."""
 
+import gc
 import importlib
 import subprocess
 import sys
 import textwrap
+from decimal import Decimal
+from types import ModuleType
 
 import pytest
 from cells import notebook
 
 from flyte_jupyter.tasks.slicing import packages
+from flyte_jupyter.tasks.slicing.imports import of_object
 from flyte_jupyter.tasks.slicing.origins import Origin, of_class, of_module, of_name
 from flyte_jupyter.tasks.source import slice_of, version_of
 
@@ -238,3 +242,26 @@ assert version_of(body) == before
 """)
 
     subprocess.run([sys.executable, str(script)], check=True)
+
+
+class Importer:
+    """What imports when it is collected: a socket that nobody closed warns so, for one."""
+
+    def __init__(self):
+        self.me = self
+
+    def __del__(self):
+        name = f"found_while_collecting_{id(self)}"
+        sys.modules[name] = ModuleType(name)
+
+
+def test_what_is_collected_on_the_way_may_import(folder):
+    thresholds = gc.get_threshold()
+    gc.set_threshold(200)  # reached while looking through what is loaded
+    try:
+        for _ in range(20):
+            for _ in range(20):
+                Importer()
+            assert of_object(Decimal, "Decimal", None) == "from decimal import Decimal"
+    finally:
+        gc.set_threshold(*thresholds)

@@ -68,7 +68,7 @@ def _entry(cls: type, name: str) -> tuple[object, guards.Place]:
 
 def _members(walk: "Walk", cls: type, label: str, *, generated: bool) -> Iterator[tuple[str, str]]:
     """Name methods and attributes; not what Python or a decorator like dataclass generates from the form."""
-    for name, value in list(vars(cls).items()):
+    for name, value in vars(cls).copy().items():
         funcs = list(_functions(value))
         if funcs:
             walk.guards.same((guards.entry, vars(cls), name), value)

@@ -174,7 +174,7 @@ def _outside_methods(node: ast.ClassDef) -> Iterator[ast.AST]:
 def _patches(writing: "Writing", name: str, cls: type, node: ast.ClassDef) -> Iterator[str]:
     """Write what was set on the class after its definition."""
     written = dict(_assigned(node))
-    for key, value in list(vars(cls).items()):
+    for key, value in vars(cls).copy().items():
         if isinstance(value, FunctionType):
             code = value.__code__
             if of_function(value) is Origin.LOCAL and code.co_qualname.rpartition(".")[2] != key:

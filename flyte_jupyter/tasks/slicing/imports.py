@@ -48,7 +48,7 @@ def _candidates(value: Any) -> Iterator[str]:
     """Name modules that may have a value: those around its own, the outermost first, then public ones."""
     own = getattr(value, "__module__", None) or type(value).__module__
     names = own.split(".") if isinstance(own, str) else []
-    loaded = {name for name, module in list(sys.modules.items()) if isinstance(module, ModuleType)}
+    loaded = {name for name, module in sys.modules.copy().items() if isinstance(module, ModuleType)}
     around = (".".join(names[: at + 1]) for at in range(len(names)))
     yield from (name for name in around if name in loaded)
     yield from sorted((n for n in loaded if not n.startswith("_")), key=lambda n: (n.count("."), n))
