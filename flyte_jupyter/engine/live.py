@@ -15,7 +15,6 @@ from flyte_jupyter.backends.threads import running
 from flyte_jupyter.engine.admission import Admission, Hold, asks, here
 from flyte_jupyter.engine.cached import Cached
 from flyte_jupyter.engine.failed import FailedInputs
-from flyte_jupyter.engine.failures import failure_of, trim
 from flyte_jupyter.engine.keeping import INPUT_LIMIT, OUTPUT_LIMIT, Found, Kept, record
 from flyte_jupyter.engine.loop import drive, engine_task, loop, waited
 from flyte_jupyter.engine.replayed import Replayed
@@ -32,6 +31,7 @@ from flyte_jupyter.runs.events import (
     Emit,
     ReportWritten,
 )
+from flyte_jupyter.runs.failures import failure_of, trim
 from flyte_jupyter.runs.results import ResultCache
 from flyte_jupyter.runs.state import RunState
 from flyte_jupyter.runs.store import RunStore

@@ -1,0 +1,141 @@
+"""The official SDK's client: one connection for this process, every call within a time."""
+
+import asyncio
+import logging
+import sys
+from collections.abc import AsyncIterator, Awaitable, Mapping
+from typing import Any, TypeVar
+
+from flyte_jupyter.backends.flyte_address import Address
+from flyte_jupyter.backends.flyte_sdk import flyte, quiet
+from flyte_jupyter.errors import RunNotFoundError, RuntimeSystemError, RuntimeUserError
+from flyte_jupyter.loading import load
+
+T = TypeVar("T")
+_SECONDS = 30.0
+_connected: list[Address] = []
+
+
+class Client:
+    """Talks to one endpoint.
+
+    Args:
+        address: where it is.
+        options: further keywords of the official ``flyte.init``: authentication, storage, image builder.
+    """
+
+    def __init__(self, address: Address, options: Mapping[str, Any]) -> None:
+        self.address = address
+        self._options = dict(options)
+        self._remote: Any = None
+
+    async def ready(self) -> None:
+        """Connect, unless this process is connected already.
+
+        Raises:
+            InitializationError: nothing answers.
+        """
+        if self._remote is not None and _connected[-1:] == [self.address]:
+            return
+        await self.address.check()
+        await self._within(self._init())
+        self._remote = load("flyte.remote")
+
+    async def submit(self, task: Any, values: Mapping[str, Any], options: Mapping[str, Any]) -> Any:
+        """Start a run and give its handle; one of the same name that is ours already is that run.
+
+        Raises:
+            RuntimeSystemError, RuntimeUserError: the endpoint refuses.
+        """
+        runner = flyte.with_runcontext(mode="remote", interactive_mode=True, log_level=quiet(), **options)
+        try:
+            return await self._within(runner.run.aio(task, **values), 4 * _SECONDS)
+        except flyte.errors.RuntimeUserError as error:
+            if error.code != "RunAlreadyExistsError":
+                raise RuntimeUserError(error.code, str(error), self.address.shown) from None
+        found = await self.run(options["name"])
+        labels = (await self._within(found.details.aio())).pb2.run_spec.labels.values
+        if any(labels.get(key) != value for key, value in options["labels"].items()):
+            raise RuntimeUserError(
+                "RunAlreadyExists", f"{self.address.shown} has another run {options['name']}"
+            )
+        return found
+
+    async def run(self, name: str) -> Any:
+        """Find a run.
+
+        Raises:
+            RunNotFoundError: there is none of that name.
+        """
+        await self.ready()
+        try:
+            return await self._within(self._remote.Run.get.aio(name=name))
+        except Exception as error:
+            if "not_found" in str(getattr(error, "code", "")).lower():
+                raise RunNotFoundError(f"{self.address.shown} has no run {name!r}") from None
+            raise
+
+    async def details(self, run: str, action: str) -> Any:
+        """Fetch the details of an action."""
+        return await self._within(self._remote.ActionDetails.get.aio(run_name=run, name=action))
+
+    async def action(self, run: str, name: str) -> Any:
+        """Fetch an action."""
+        return await self._within(self._remote.Action.get.aio(run_name=run, name=name))
+
+    async def actions(self, run: str) -> list[Any]:
+        """List the actions of a run, in the order of their making."""
+
+        async def listed() -> list[Any]:
+            return [action async for action in self._remote.Action.listall.aio(for_run_name=run)]
+
+        return await self._within(listed())
+
+    async def literals(self, details: Any) -> tuple[Any, Any]:
+        """Fetch the inputs and outputs of an action, by name."""
+        inputs = await self._within(details.input_literals())
+        return inputs, await self._within(details.output_literals())
+
+    async def report(self, action: Any, attempt: int) -> str | None:
+        """Fetch the report of an attempt; None if it has none yet."""
+        try:
+            return str(await self._within(action.get_report.aio(attempt=attempt)))
+        except TimeoutError:
+            return None
+        except Exception:  # noqa: BLE001 - whatever an endpoint says: there is none
+            return None
+
+    async def abort(self, run: str, reason: str) -> None:
+        """Stop a run."""
+        found = await self.run(run)
+        await self._within(found.abort.aio(reason=reason))
+
+    async def watch(self, run: Any) -> AsyncIterator[Any]:
+        """Give the details of a run's root as they change, to its end."""
+        async for details in run.watch():
+            yield details
+
+    async def _within(self, call: Awaitable[T], seconds: float = _SECONDS) -> T:
+        try:
+            return await asyncio.wait_for(call, seconds)
+        except TimeoutError:
+            raise RuntimeSystemError(
+                "EndpointSilent", f"{self.address.shown} did not answer within {seconds:g} s"
+            ) from None
+
+    async def _init(self) -> None:
+        path, formats = list(sys.path), [(h, h.formatter) for h in logging.root.handlers]
+        try:
+            await flyte.init.aio(
+                endpoint=self.address.url,
+                project=self.address.project,
+                domain=self.address.domain,
+                org=self.address.org,
+                insecure=self.address.is_plain,
+                **{"sync_local_sys_paths": False, "log_level": logging.ERROR, **self._options},
+            )
+        finally:  # what it does to this process besides
+            sys.path[:] = path
+            for handler, form in formats:
+                handler.setFormatter(form)
+        _connected[:] = [self.address]
