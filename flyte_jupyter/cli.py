@@ -220,8 +220,15 @@ COMMANDS = (
         arguments=arguments.gc, example="gc --keep-runs 100 --max-bytes 20G",
     ),
     Command(
+        name="serve", does="serve a store as a Flyte 2 endpoint on this machine, until interrupted",
+        act="serving:serve", arguments=arguments.serve, example="serve --slots 4",
+    ),
+    Command(
         name="demo", does="run the quickstart on 336,776 flights", act="demo:demo", arguments=arguments.demo,
         example="demo --lab",
     ),
 )  # fmt: skip
 """All commands, in the order in which ``--help`` lists them."""
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,46 @@
+"""Records what happens here as events of the run store, so that every screen shows it."""
+
+from flyte_jupyter.endpoint.state import State
+from flyte_jupyter.endpoint.values import ActionRow, AttemptRow, Outcome, RunRow
+from flyte_jupyter.endpoint.workers.base import Ending
+from flyte_jupyter.runs.store import RunStore
+
+
+class Recorder:
+    """Writes events.
+
+    Args:
+        store: where they go.
+        state: what the endpoint knows.
+    """
+
+    def __init__(self, store: RunStore, state: State) -> None:
+        self._store = store
+        self._state = state
+
+    def resumed(self) -> None:
+        """Say that what had not ended goes on."""
+
+    def run_started(self, run: RunRow, root: ActionRow) -> None:
+        """A run was submitted."""
+
+    def queued(self, action: ActionRow) -> None:
+        """An action exists and waits."""
+
+    def cached(self, action: ActionRow, status: str) -> None:
+        """The cache was asked."""
+
+    def started(self, action: ActionRow, attempt: AttemptRow, place: str) -> None:
+        """An attempt runs."""
+
+    def printed(self, action: ActionRow, attempt: int, stream: str, text: str) -> None:
+        """An attempt printed something."""
+
+    def used(self, action: ActionRow, attempt: int, ending: Ending) -> None:
+        """A worker ended."""
+
+    def failed(self, action: ActionRow, attempt: int, outcome: Outcome, retry_in: float | None) -> None:
+        """An attempt failed."""
+
+    def ended(self, action: ActionRow) -> None:
+        """An action ended."""
