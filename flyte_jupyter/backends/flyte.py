@@ -1,4 +1,4 @@
-"""A Flyte 2 endpoint as a place to run: tasks of ours as official ones, and what happens there as events here."""
+"""A Flyte 2 endpoint as a place to run: tasks go there as official ones, and what happens comes back."""
 
 import asyncio
 import contextvars
@@ -15,13 +15,13 @@ from flyte_jupyter.backends.flyte_address import Address
 from flyte_jupyter.backends.flyte_client import Client
 from flyte_jupyter.backends.flyte_errors import exception
 from flyte_jupyter.backends.flyte_facts import phase_of
-from flyte_jupyter.backends.flyte_follow import Expected, Following
+from flyte_jupyter.backends.flyte_follow import Expected, Following, Printed, Published
 from flyte_jupyter.backends.flyte_images import by_layers, by_name
-from flyte_jupyter.backends.flyte_translation import Translator
+from flyte_jupyter.backends.flyte_translation import Translated, Translator
 from flyte_jupyter.backends.flyte_types import value
 from flyte_jupyter.backends.flyte_values import literals_of
 from flyte_jupyter.backends.mirror import ABORTED, Mirror
-from flyte_jupyter.errors import ActionAbortedError, BaseRuntimeError, Error, RuntimeSystemError
+from flyte_jupyter.errors import ActionAbortedError
 from flyte_jupyter.ids import digest
 from flyte_jupyter.runs.events import ROOT, Emit
 from flyte_jupyter.tasks.context import ContextData, TaskContext, current
@@ -53,6 +53,7 @@ class FlyteBackend:
         project: the project there.
         domain: the domain there.
         org: the organisation there.
+        insecure: whether ``dns:///host`` is reached without encryption.
         **options: further keywords of the official ``flyte.init``: authentication, storage, image builder.
 
     Raises:
@@ -69,9 +70,11 @@ class FlyteBackend:
         project: str = "flytesnacks",
         domain: str = "development",
         org: str | None = None,
+        insecure: bool = False,
         **options: Any,
     ) -> None:
-        self.address = Address(url=endpoint, project=project, domain=domain, org=org)
+        url = re.sub("^dns:///|^https://", "http://", endpoint) if insecure else endpoint
+        self.address = Address(url=url, project=project, domain=domain, org=org)
         self.client = Client(self.address, options)
         self._translator = Translator(by_name if self.address.is_here else by_layers)
         self._limits: dict[Any, asyncio.Semaphore] = {}
@@ -85,7 +88,7 @@ class FlyteBackend:
         translated = self._translator.shipped(spec.task, spec.version)  # refuses before anything is sent
         async with self._limit():
             await self.client.ready()
-            submitted = asyncio.ensure_future(self._submit(spec, translated.task))
+            submitted = asyncio.ensure_future(self._submit(spec, translated))
             try:
                 run = await asyncio.shield(submitted)
                 return await self._followed(spec, run, emit, translated)
@@ -100,29 +103,58 @@ class FlyteBackend:
         """Say under which name and where a run of ours that runs there as a whole can be found."""
         return {"endpoint": self.address.shown, "remote": remote_name(run, ROOT, str(folder))}
 
-    async def _submit(self, spec: ActionSpec, task: Any) -> Any:
+    async def _submit(self, spec: ActionSpec, translated: Translated) -> Any:
         inputs = spec.task.interface.from_literals(spec.inputs)
         values = {name: await value(one) for name, one in inputs.items()}
-        return await self.client.submit(task, values, _options(spec))
+        options = _options(spec)
+        if translated.sent is None:
+            async with translated.sending:
+                if translated.sent is None:
+                    run = await self.client.submit(translated.task, values, options)
+                    translated.sent = await self.client.sent(translated.task, run)
+                    return run
+        return await self.client.submit(translated.sent, values, options)
 
-    async def _followed(self, spec: ActionSpec, run: Any, emit: Emit, translated: Any) -> Literals:
-        names = getattr(spec.task.func, "__globals__", {})
-        voices = Voices(spec)
-        following = Following(
-            self.client,
-            run,
-            Mirror(spec.run.name, spec.id.name, self.name, emit),
-            voices.printed,
-            _publisher(spec),
-            names,
-            current_blobs(),
-            Expected(children=translated.calls, reports=translated.reports),
-        )
+    async def _followed(self, spec: ActionSpec, run: Any, emit: Emit, translated: Translated) -> Literals:
+        names, voices = getattr(spec.task.func, "__globals__", {}), Voices(spec)
+        mirror = Mirror(spec.run.name, spec.id.name, self.name, emit)
+        expected = Expected(children=translated.calls, reports=translated.reports)
         try:
-            details = await following.to_end()
+            details = await self._follow(run, mirror, voices.printed, _publisher(spec), names, expected)
         finally:
             voices.finish()
         return await self.outputs(details, spec.task, names)
+
+    async def pick_up(
+        self,
+        remote: str,
+        mirror: Mirror,
+        printed: Printed,
+        published: Published,
+        names: Mapping[str, Any],
+        lines: Mapping[tuple[str, int], int],
+    ) -> Any:
+        """Follow a run that another process has submitted, to its end; see ``Following``.
+
+        Raises:
+            RunNotFoundError: there is none of that name.
+        """
+        run = await self.client.run(remote)
+        return await self._follow(run, mirror, printed, published, names, Expected(lines=lines))
+
+    async def _follow(
+        self,
+        run: Any,
+        mirror: Mirror,
+        printed: Printed,
+        published: Published,
+        names: Mapping[str, Any],
+        expected: Expected,
+    ) -> Any:
+        blobs = current_blobs()
+        return await Following(
+            self.client, run, mirror, printed, published, names, blobs, expected
+        ).to_end()
 
     async def outputs(self, details: Any, task: TaskSpec | None, names: Mapping[str, Any]) -> Literals:
         """Give the outputs of a run that has ended, typed as the task says.
@@ -250,4 +282,3 @@ def _write(task: TaskContext, text: str) -> None:
 
 
 _host = cache(socket.gethostname)
-_ = BaseRuntimeError, Error, RuntimeSystemError

@@ -6,8 +6,11 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Mapping
 from typing import Any, TypeVar
 
+from flyteidl2.task import task_definition_pb2  # type: ignore[import-untyped]  # no stubs
+
 from flyte_jupyter.backends.flyte_address import Address
-from flyte_jupyter.backends.flyte_sdk import flyte, quiet
+from flyte_jupyter.backends.flyte_quiet import silent
+from flyte_jupyter.backends.flyte_sdk import flyte
 from flyte_jupyter.errors import RunNotFoundError, RuntimeSystemError, RuntimeUserError
 from flyte_jupyter.loading import load
 
@@ -44,21 +47,38 @@ class Client:
     async def submit(self, task: Any, values: Mapping[str, Any], options: Mapping[str, Any]) -> Any:
         """Start a run and give its handle; one of the same name that is ours already is that run.
 
+        Args:
+            task: the official task, or the ``TaskDetails`` of one that is there.
+            values: official values by name.
+            options: keywords of the official ``with_runcontext``; with name and labels.
+
         Raises:
             RuntimeSystemError, RuntimeUserError: the endpoint refuses.
         """
-        runner = flyte.with_runcontext(mode="remote", interactive_mode=True, log_level=quiet(), **options)
+        runner = flyte.with_runcontext(
+            mode="remote", interactive_mode=True, log_level=logging.CRITICAL, **options
+        )
         try:
-            return await self._within(runner.run.aio(task, **values), 4 * _SECONDS)
+            return await self._within(silent(runner.run.aio(task, **values)), 4 * _SECONDS)
         except flyte.errors.RuntimeUserError as error:
             if error.code != "RunAlreadyExistsError":
                 raise RuntimeUserError(error.code, str(error), self.address.shown) from None
+        except flyte.errors.RuntimeSystemError as error:
+            raise RuntimeSystemError(error.code, str(error), self.address.shown) from None
         found = await self.run(options["name"])
         labels = (await self._within(found.details.aio())).pb2.run_spec.labels.values
         if any(labels.get(key) != value for key, value in options["labels"].items()):
             raise RuntimeUserError(
-                "RunAlreadyExists", f"{self.address.shown} has another run {options['name']}"
+                "RunAlreadyExists", f"{self.address.shown} has another run {options['name']} already"
             )
+        return found
+
+    async def sent(self, task: Any, run: Any) -> Any:
+        """Give what stands for a task whose code is there, after its first run."""
+        details = await self._within(run.details.aio())
+        message = task_definition_pb2.TaskDetails(spec=details.action_details.pb2.task)
+        found = self._remote.TaskDetails(pb2=message, overridden=True)
+        vars(found)["interface"] = task.native_interface  # with the classes of this process
         return found
 
     async def run(self, name: str) -> Any:

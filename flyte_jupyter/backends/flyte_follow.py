@@ -9,6 +9,7 @@ from typing import Any
 
 from flyte_jupyter.backends.flyte_client import Client
 from flyte_jupyter.backends.flyte_facts import detailed, listed
+from flyte_jupyter.backends.flyte_quiet import is_own
 from flyte_jupyter.backends.flyte_values import packed_of
 from flyte_jupyter.backends.mirror import Fact, Mirror
 from flyte_jupyter.blobs import BlobStore
@@ -222,7 +223,9 @@ class Following:
                 except StopAsyncIteration:
                     return
                 waiting = None
-                yield line.removeprefix(" ").rstrip("\n") + "\n"
+                text = line.removeprefix(" ").rstrip("\n")
+                if not is_own(text):
+                    yield f"{text}\n"
         finally:
             if waiting is not None:
                 waiting.cancel()

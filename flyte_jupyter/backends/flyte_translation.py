@@ -1,5 +1,6 @@
 """Tasks of ours as official ones: what they ask for, their signature, and their code by value."""
 
+import asyncio
 import dataclasses
 import inspect
 import pickle
@@ -31,7 +32,7 @@ from flyte_jupyter.tasks.template import TaskTemplate
 _KEPT = 256
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Translated:
     """A task as it is sent.
 
@@ -39,11 +40,23 @@ class Translated:
         task: the official task.
         calls: whether it may call others, or traced helpers.
         reports: whether it may write a report.
+        sent: what stands for it once its code is at the endpoint.
     """
 
     task: Any
     calls: bool
     reports: bool
+    sent: Any = None
+    _sending: Any = None
+
+    @property
+    def sending(self) -> asyncio.Lock:
+        """Held while its code is sent, so that it goes once; on the loop that is running."""
+        loop = asyncio.get_running_loop()
+        if self._sending is None or self._sending[0] is not loop:
+            self._sending = loop, asyncio.Lock()
+        found: asyncio.Lock = self._sending[1]
+        return found
 
 
 _VALUES: dict[type, Callable[[Any], Any]] = {
