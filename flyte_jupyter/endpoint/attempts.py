@@ -5,6 +5,7 @@ import shutil
 import time
 from contextlib import ExitStack, suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from flyteidl2.task import run_pb2  # type: ignore[import-untyped]  # no stubs
@@ -51,6 +52,7 @@ class Attempts:
         """Run an attempt to its end; cancelled, it is ended."""
         attempt = AttemptRow(number=number, started=time.time(), outputs=contract.outputs(action, number))
         self._write(action, attempt)
+        _clear(attempt)
         container = spec.task_template.container
         argv = contract.arguments(container, self._state.run(action.run), action, number)
         if argv[:1] != ("a0",):
@@ -69,6 +71,11 @@ class Attempts:
         except Error as refused:
             name = type(refused).__name__
             return Outcome(phase=Phase.FAILED, error=error(name, str(refused), system=True))
+
+    def next_of(self, action: ActionRow) -> int:
+        """Give the number of the attempt that is to run: the next one, or one that did not come to its end."""
+        last = self._state.attempts(action.run, action.name)[-1:]
+        return last[0].number if last and last[0].ended is None else action.attempts + 1
 
     def finished(self, action: ActionRow, number: int) -> Outcome | None:
         """Tell how an attempt ended that an earlier endpoint started; None if it did not end by itself."""
@@ -152,3 +159,9 @@ class Attempts:
         if attempt.number == 1:
             changes["started"] = attempt.started
         self._state.set_action(action.run, action.name, **changes)
+
+
+def _clear(attempt: AttemptRow) -> None:
+    """Remove what an earlier endpoint's worker left of this attempt."""
+    for name in ("outputs.pb", "error.pb"):
+        (Path(attempt.outputs) / name).unlink(missing_ok=True)

@@ -122,9 +122,22 @@ async def _serve(how: Serving, folders: Folders, told: Callable[[Found], None]) 
             _write(folders.note, found)
             told(found)
             try:
-                await uvicorn.Server(config).serve([listening])
+                await _Server(config, app).serve([listening])
             finally:
                 folders.note.unlink(missing_ok=True)
+
+
+class _Server(uvicorn.Server):
+    """The HTTP server: it stops those who watch before it waits for answers."""
+
+    def __init__(self, config: uvicorn.Config, app: App) -> None:
+        super().__init__(config)
+        self._app = app
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop serving."""
+        self._app.close()
+        await super().shutdown(sockets)
 
 
 def _bound(port: int, folders: Folders) -> socket.socket:
