@@ -73,7 +73,7 @@ class Attempts:
             return Outcome(phase=Phase.FAILED, error=error(name, str(refused), system=True))
 
     def next_of(self, action: ActionRow) -> int:
-        """Give the number of the attempt that is to run: the next one, or one that did not come to its end."""
+        """Give the number of the attempt that is to run: the next, or one that did not come to its end."""
         last = self._state.attempts(action.run, action.name)[-1:]
         return last[0].number if last and last[0].ended is None else action.attempts + 1
 

@@ -69,7 +69,15 @@ class Recorder:
         return True
 
     def resumed(self) -> None:
-        """Say that what had not ended goes on: to the store, its runs were interrupted."""
+        """Say that what had not ended goes on: to the store, its runs were interrupted.
+
+        What had ended and did not come to be recorded is said as well.
+        """
+        for row in self._store.runs(phase="INTERRUPTED"):
+            for action in self._state.actions("run = ? AND ended IS NOT NULL", (row.name,)):
+                if self._is_interrupted(action, ended=True):
+                    self._queue(action, action.created)
+                    self.ended(action)
         alive = self._state.alive()
         for name in {action.run for action in alive}:
             self._begin(self._state.run(name), self._state.action(name, ROOT))
@@ -133,15 +141,15 @@ class Recorder:
             self._recorded[run] = self._state.run(run).recorded
         return self._recorded[run]
 
-    def _is_interrupted(self, action: ActionRow) -> bool:
-        """Tell whether the store has it as ended, or not at all."""
+    def _is_interrupted(self, action: ActionRow, *, ended: bool = False) -> bool:
+        """Tell whether the store has another end of it than the endpoint, or does not know it."""
         if not self._is_recorded(action.run):
             return False
         try:
             known = self._store.state(action.run).actions.get(action.name)
         except RunNotFoundError:
             known = None
-        return known is None or known.ended is not None
+        return known is None or (known.phase.value == "INTERRUPTED" if ended else known.ended is not None)
 
     def _begin(self, run: RunRow, root: ActionRow) -> None:
         place = run.place

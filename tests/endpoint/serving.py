@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import psutil
@@ -119,3 +121,18 @@ def need_extra():
         pytest.fail(REASON, pytrace=False)
     if LACKING:
         pytest.skip(REASON, allow_module_level=True)
+
+
+def call(url, method, request, status=200):
+    """Call a method of the protocol in JSON, as a browser would."""
+    data = json.dumps(request).encode()
+    asked = urllib.request.Request(
+        f"{url}/flyteidl2.{method}", data, {"Content-Type": "application/json"}, method="POST"
+    )
+    try:
+        with urllib.request.urlopen(asked, timeout=20) as answer:
+            code, body = answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        code, body = error.code, error.read()
+    assert code == status, body
+    return json.loads(body)
