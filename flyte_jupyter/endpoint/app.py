@@ -50,6 +50,14 @@ class App:
         checks = [Checked(strict=strict)]
         made = [kind(make(hub), interceptors=checks) for kind, make in _MAKERS]
         self._services = {app.path: app for app in made}
+        self._answering: set[asyncio.Future[None]] = set()
+        self._closed = False
+
+    def close(self) -> None:
+        """End the answers that are in progress; clients that watch ask again."""
+        self._closed = True
+        for answering in list(self._answering):
+            answering.cancel()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one request."""
@@ -74,32 +82,34 @@ class App:
             text = json.dumps({"code": "unimplemented", "message": f"this endpoint has no {path[1:]}"})
             await files.answer(send, 501, text, "application/json")
             return
-        await _while_connected(service, {**scope, "path": path, "root_path": ""}, receive, send)
+        await self._while_connected(service, {**scope, "path": path, "root_path": ""}, receive, send)
 
+    async def _while_connected(self, app: Any, scope: Any, receive: Any, send: Any) -> None:
+        """Let a service answer for as long as its client and this endpoint are there.
 
-async def _while_connected(app: Any, scope: Any, receive: Any, send: Any) -> None:
-    """Let an application answer for as long as its client is there.
-
-    Who watches an idle stream does not notice by itself that nobody reads it.
-    """
-    messages: asyncio.Queue[Any] = asyncio.Queue()
-    answering = asyncio.ensure_future(app(scope, messages.get, send))
-    gone = False
-
-    async def listen() -> None:
-        nonlocal gone
-        while not gone:
-            message = await receive()
-            messages.put_nowait(message)
-            gone = message["type"] == "http.disconnect"
-        answering.cancel()
-
-    listening = asyncio.ensure_future(listen())
-    try:
+        Who watches an idle stream does not notice by itself that nobody reads it.
+        """
+        messages: asyncio.Queue[Any] = asyncio.Queue()
+        answering = asyncio.ensure_future(app(scope, messages.get, send))
+        listening = asyncio.ensure_future(_listen(receive, messages))
+        self._answering.add(answering)
+        try:
+            await asyncio.wait((answering, listening), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            gone = listening.done() or self._closed
+            self._answering.discard(answering)
+            listening.cancel()
+            answering.cancel()
         await asyncio.wait((answering,))
-    finally:
-        listening.cancel()
-        answering.cancel()
-    error = None if answering.cancelled() else answering.exception()
-    if error is not None and not gone:
-        raise error
+        error = None if answering.cancelled() else answering.exception()
+        if error is not None and not (gone or self._closed):
+            raise error
+
+
+async def _listen(receive: Any, messages: "asyncio.Queue[Any]") -> None:
+    """Pass on what a client sends, up to its end."""
+    while True:
+        message = await receive()
+        messages.put_nowait(message)
+        if message["type"] == "http.disconnect":
+            return

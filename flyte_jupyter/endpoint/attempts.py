@@ -3,19 +3,22 @@
 import asyncio
 import shutil
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from flyteidl2.task import run_pb2  # type: ignore[import-untyped]  # no stubs
 from flyteidl2.workflow import run_definition_pb2  # type: ignore[import-untyped]  # no stubs
 
+from flyte_jupyter.backends.secrets import injected
 from flyte_jupyter.endpoint import contract
 from flyte_jupyter.endpoint.bounds import Bounds
 from flyte_jupyter.endpoint.folders import Folders
 from flyte_jupyter.endpoint.observer import Observer
 from flyte_jupyter.endpoint.outcomes import error, outcome, timed_out
 from flyte_jupyter.endpoint.output import Output
+from flyte_jupyter.endpoint.secret import secrets_of
 from flyte_jupyter.endpoint.state import State
 from flyte_jupyter.endpoint.values import ActionRow, AttemptRow, Launch, Outcome, Phase
 from flyte_jupyter.endpoint.workers.base import Worker, Workers
@@ -49,18 +52,30 @@ class Attempts:
         """Run an attempt to its end; cancelled, it is ended."""
         attempt = AttemptRow(number=number, started=time.time(), outputs=contract.outputs(action, number))
         self._write(action, attempt)
-        launch = self._launch(action, spec, number)
-        if launch is None:
-            text = f"task {action.task} runs in a container of its own ({spec.task_template.type}), not here"
+        _clear(attempt)
+        container = spec.task_template.container
+        argv = contract.arguments(container, self._state.run(action.run), action, number)
+        if argv[:1] != ("a0",):
+            text = f"task {action.task} runs a container of its own ({spec.task_template.type}), not Python"
             return Outcome(phase=Phase.FAILED, error=error("NotSupported", text))
         try:
-            worker = await self._workers.start(launch, self._hearing(action, number))
+            with ExitStack() as stack:
+                secrets = await asyncio.to_thread(stack.enter_context, injected(secrets_of(spec)))
+                launch = self._launch(action, container, number, argv, secrets)
+                worker = await self._workers.start(launch, self._hearing(action, number))
+                running = replace(attempt, phase=Phase.RUNNING, running=time.time(), pid=worker.pid)
+                self._write(action, running)
+                known = self._state.action(action.run, action.name)
+                self._observer.started(known, running, self._workers.name)
+                return await self._ended(worker, action, attempt, limits)
         except Error as refused:
-            return Outcome(phase=Phase.FAILED, error=error("WorkerError", str(refused), system=True))
-        running = replace(attempt, phase=Phase.RUNNING, running=time.time(), pid=worker.pid)
-        self._write(action, running)
-        self._observer.started(self._state.action(action.run, action.name), running, self._workers.name)
-        return await self._ended(worker, action, attempt, limits)
+            name = type(refused).__name__
+            return Outcome(phase=Phase.FAILED, error=error(name, str(refused), system=True))
+
+    def next_of(self, action: ActionRow) -> int:
+        """Give the number of the attempt that is to run: the next, or one that did not come to its end."""
+        last = self._state.attempts(action.run, action.name)[-1:]
+        return last[0].number if last and last[0].ended is None else action.attempts + 1
 
     def finished(self, action: ActionRow, number: int) -> Outcome | None:
         """Tell how an attempt ended that an earlier endpoint started; None if it did not end by itself."""
@@ -97,21 +112,20 @@ class Attempts:
 
     # Inside
 
-    def _launch(self, action: ActionRow, spec: Any, number: int) -> Launch | None:
-        container = spec.task_template.container
+    def _launch(
+        self, action: ActionRow, container: Any, number: int, argv: tuple[str, ...], secrets: dict[str, str]
+    ) -> Launch:
         run = self._state.run(action.run)
-        argv = contract.arguments(container, run, action, number)
-        if not argv or argv[0] != "a0":
-            return None
         run_spec = run_pb2.RunSpec.FromString(run.spec)
-        env = contract.variables(container, run_spec, run, action, number, self.url)
+        env = contract.variables(container, run_spec, run, action, number, self.url) | secrets
         folder = self._folders.attempt(action.run, action.name, number)
         return Launch(argv=argv, env=env | {_TOKEN: str(folder)}, folder=folder)
 
     def _hearing(self, action: ActionRow, number: int) -> Any:
         def heard(stream: str, text: str) -> None:
-            self._output.write(action.run, action.name, number, stream, text)
-            self._observer.printed(action, number, stream, text)
+            kept = self._output.write(action.run, action.name, number, stream, text)
+            if kept:
+                self._observer.printed(action, number, stream, kept)
 
         return heard
 
@@ -124,7 +138,9 @@ class Attempts:
             return timed_out("MAX_RUNTIME_EXCEEDED", text)
         finally:
             await asyncio.shield(worker.kill())
-            self._output.over(action.run, action.name, attempt.number)
+            for stream, rest in self._output.over(action.run, action.name, attempt.number).items():
+                if rest:
+                    self._observer.printed(action, attempt.number, stream, rest)
             self._tidy(action, attempt.number)
         self._observer.used(action, attempt.number, ending)
         tail = self._output.tail(action.run, action.name, attempt.number) if ending.code else ""
@@ -143,3 +159,9 @@ class Attempts:
         if attempt.number == 1:
             changes["started"] = attempt.started
         self._state.set_action(action.run, action.name, **changes)
+
+
+def _clear(attempt: AttemptRow) -> None:
+    """Remove what an earlier endpoint's worker left of this attempt."""
+    for name in ("outputs.pb", "error.pb"):
+        (Path(attempt.outputs) / name).unlink(missing_ok=True)

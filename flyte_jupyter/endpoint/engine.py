@@ -104,15 +104,9 @@ class Engine:
     def _restarted(self, action: ActionRow) -> ActionRow:
         phase = Phase.PAUSED if action.kind == CONDITION else Phase.QUEUED
         return self._state.set_action(
-            action.run,
-            action.name,
-            phase=phase,
-            stale=False,
-            ended=None,
-            error=b"",
-            reason="",
-            cache=DISABLED,
-        )
+            action.run, action.name, phase=phase, stale=False, ended=None, error=b"", reason="",
+            cache=DISABLED, before=action.attempts,
+        )  # fmt: skip
 
     def _wait_for(self, action: ActionRow) -> None:
         parent = (action.run, action.parent)
@@ -185,13 +179,15 @@ class Engine:
             return timed_out("DEADLINE_EXCEEDED", text)
 
     async def _tried(self, action: ActionRow, spec: Any, limits: Bounds) -> Outcome:
-        number, resumed = max(action.attempts, 1), action.attempts > 0
+        number = self._attempts.next_of(action)
+        resumed = number == action.attempts
+        most = limits.attempts + action.before
         while True:
             outcome = self._attempts.finished(action, number) if resumed else None
             if outcome is None:
                 outcome = await self._once(action, spec, limits, number)
-            last = outcome.phase is Phase.SUCCEEDED or not outcome.again or number >= limits.attempts
-            pause = None if last else limits.pause_before(number + 1)
+            last = outcome.phase is Phase.SUCCEEDED or not outcome.again or number >= most
+            pause = None if last else limits.pause_before(number + 1 - action.before)
             self._attempts.over(action, number, outcome)
             if outcome.phase is not Phase.SUCCEEDED:
                 self._observer.failed(action, number, outcome, pause)

@@ -26,6 +26,7 @@ class Folders:
         self.attempts = self.root / "attempts"
         self.state = self.root / "state.db"
         self.lock = self.root / "lock"
+        self.workers_lock = self.root / "workers.lock"
         self.note = self.store / "endpoint.json"
 
     def make(self) -> None:

@@ -7,6 +7,7 @@ from flyteidl2.core import execution_pb2  # type: ignore[import-untyped]  # no s
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # no stubs
 
 from flyte_jupyter.endpoint.values import Outcome, Phase
+from flyte_jupyter.redaction import redact
 
 _SIGNALS = 128
 _USER, _SYSTEM = execution_pb2.ExecutionError.USER, execution_pb2.ExecutionError.SYSTEM
@@ -31,8 +32,8 @@ def outcome(folder: str, code: int, tail: str = "") -> Outcome:
 def error(code: str, message: str, *, system: bool = False) -> bytes:
     """Write an error as the protocol does."""
     kind = _SYSTEM if system else _USER
-    message_: Any = execution_pb2.ExecutionError(code=code, message=message, kind=kind)
-    data: bytes = message_.SerializeToString()
+    written: Any = execution_pb2.ExecutionError(code=code, message=redact(message), kind=kind)
+    data: bytes = written.SerializeToString()
     return data
 
 
@@ -47,7 +48,7 @@ def _failed(path: Path) -> Outcome:
     except (DecodeError, OSError) as damaged:
         return Outcome(phase=Phase.FAILED, error=error("DamagedError", f"{path}: {damaged}", system=True))
     message = execution_pb2.ExecutionError(
-        code=found.code, message=found.message, kind=found.origin, recoverability=found.kind
+        code=found.code, message=redact(found.message), kind=found.origin, recoverability=found.kind
     )
     again = found.kind == execution_pb2.ContainerError.RECOVERABLE
     return Outcome(phase=Phase.FAILED, error=message.SerializeToString(), again=again)

@@ -11,6 +11,7 @@ from typing import IO
 
 from flyte_jupyter.endpoint.bells import Bells
 from flyte_jupyter.endpoint.folders import Folders
+from flyte_jupyter.redaction import redact
 
 _OPEN = 64  # files that are kept open
 _LONGEST = 1 << 13  # of a line that is not cut
@@ -39,27 +40,36 @@ class Output:
         self._files: OrderedDict[Path, IO[str]] = OrderedDict()
         self._begun: dict[tuple[str, str, int, str], str] = {}
 
-    def write(self, run: str, action: str, attempt: int, stream: str, text: str) -> None:
-        """Take what an attempt printed; a line that has begun is kept until its end comes."""
+    def write(self, run: str, action: str, attempt: int, stream: str, text: str) -> str:
+        """Take what an attempt printed, and give what is kept of it now: whole lines, without secrets.
+
+        A line that has begun waits for its end.
+        """
         key = (run, action, attempt, stream)
         text = self._begun.pop(key, "") + text
         whole = len(text) if len(text) > _LONGEST else text.rfind("\n") + 1
         if whole < len(text):
             self._begun[key] = text[whole:]
-        self._keep(run, action, attempt, stream, text[:whole])
+        return self._kept(run, action, attempt, stream, text[:whole])
 
-    def over(self, run: str, action: str, attempt: int) -> None:
-        """Keep the lines that have only begun: their attempt has ended."""
-        for stream in ("stdout", "stderr"):
-            self._keep(run, action, attempt, stream, self._begun.pop((run, action, attempt, stream), ""))
+    def over(self, run: str, action: str, attempt: int) -> dict[str, str]:
+        """Keep the lines that have only begun, as their attempt has ended; give them by stream."""
+        return {
+            stream: self._kept(
+                run, action, attempt, stream, self._begun.pop((run, action, attempt, stream), "")
+            )
+            for stream in ("stdout", "stderr")
+        }
 
-    def _keep(self, run: str, action: str, attempt: int, stream: str, text: str) -> None:
+    def _kept(self, run: str, action: str, attempt: int, stream: str, text: str) -> str:
+        text = redact(text)
         if text:
             file = self._file(self._path(run, action, attempt))
             now = time.time()
             file.writelines(json.dumps([now, stream, line]) + "\n" for line in text.splitlines(keepends=True))
             file.flush()
             self._bells.ring(("output", run, action, attempt))
+        return text
 
     def read(self, run: str, action: str, attempt: int, start: int = 0) -> tuple[list[Line], int]:
         """Read what came behind a position, and give the next position."""

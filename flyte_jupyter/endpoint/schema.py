@@ -20,7 +20,7 @@ CREATE TABLE IF NOT EXISTS actions (
     inputs TEXT NOT NULL, base TEXT NOT NULL, key TEXT NOT NULL, phase INTEGER NOT NULL,
     attempts INTEGER NOT NULL, created REAL NOT NULL, started REAL, ended REAL, updated REAL NOT NULL,
     stamp INTEGER NOT NULL, error BLOB NOT NULL, outputs TEXT NOT NULL, value BLOB NOT NULL,
-    cache INTEGER NOT NULL, reason TEXT NOT NULL, stale INTEGER NOT NULL,
+    cache INTEGER NOT NULL, reason TEXT NOT NULL, stale INTEGER NOT NULL, before INTEGER NOT NULL,
     UNIQUE (run, name)
 );
 CREATE INDEX IF NOT EXISTS children ON actions (run, parent, stamp);

@@ -33,6 +33,8 @@ from flyte_jupyter.runs.locks import acquire
 from flyte_jupyter.runs.store import RunStore
 
 _PATIENCE = 1.0  # seconds for answers in progress when the endpoint stops
+_GOING = 15.0  # seconds for workers of an earlier endpoint to end
+_STEP = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +88,8 @@ async def started(how: Serving, folders: Folders, url: str) -> AsyncIterator[App
     links.url = url
     store = RunStore.open(folders.store)
     state, output = State(folders.state, bells), Output(folders, bells)
-    workers = Forked(how.python)
+    held = await _earlier_gone(folders)
+    workers = Forked(how.python, held)
     recorder = Recorder(store, state)
     attempts = Attempts(state, folders, output, workers, recorder)
     attempts.url = url
@@ -105,9 +108,23 @@ async def started(how: Serving, folders: Folders, url: str) -> AsyncIterator[App
     finally:
         await engine.close()
         await workers.close()
+        os.close(held)
         output.close()
         state.close()
         store.close()
+
+
+async def _earlier_gone(folders: Folders) -> int:
+    """Wait until no worker of an earlier endpoint is left; they end by themselves. Gives the held lock."""
+    end = time.monotonic() + _GOING
+    while (held := acquire(folders.workers_lock, wait=False)) is None:
+        if time.monotonic() > end:
+            raise StoreError(
+                f"workers of an earlier endpoint of {folders.store} are still there; end the processes that "
+                f"have FLYTE_JUPYTER_WORKER in their environment, and try again"
+            )
+        await asyncio.sleep(_STEP)
+    return held
 
 
 async def _serve(how: Serving, folders: Folders, told: Callable[[Found], None]) -> None:
@@ -122,9 +139,22 @@ async def _serve(how: Serving, folders: Folders, told: Callable[[Found], None]) 
             _write(folders.note, found)
             told(found)
             try:
-                await uvicorn.Server(config).serve([listening])
+                await _Server(config, app).serve([listening])
             finally:
                 folders.note.unlink(missing_ok=True)
+
+
+class _Server(uvicorn.Server):
+    """The HTTP server: it stops those who watch before it waits for answers."""
+
+    def __init__(self, config: uvicorn.Config, app: App) -> None:
+        super().__init__(config)
+        self._app = app
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop serving."""
+        self._app.close()
+        await super().shutdown(sockets)
 
 
 def _bound(port: int, folders: Folders) -> socket.socket:

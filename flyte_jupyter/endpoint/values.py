@@ -97,6 +97,7 @@ class ActionRow:
         cache: the cache's answer, as the protocol numbers it.
         reason: why it was aborted.
         stale: whether it belongs to an earlier attempt of its parent.
+        before: how many of its attempts belong to earlier attempts of its parent.
         number: its place among all actions.
     """
 
@@ -125,6 +126,7 @@ class ActionRow:
     cache: int = 0
     reason: str = ""
     stale: bool = False
+    before: int = 0
     number: int = 0
 
 

@@ -31,7 +31,7 @@ class Stores:
             ValueError: the path leads out of the root.
             StoreError: the store cannot be read.
         """
-        home = Settings.load(self._folder(path)).home.resolve()
+        home = self.home(path)
         if not (home / "runs.db").exists():
             return None
         with self._lock:
@@ -39,6 +39,14 @@ class Stores:
             if store is None or store.gone:
                 store = self._open[home] = RunStore.open(home)
             return store
+
+    def home(self, path: str) -> Path:
+        """Name the folder of the store that a notebook's kernel uses, whether or not it is there.
+
+        Raises:
+            ValueError: the path leads out of the root.
+        """
+        return Settings.load(self._folder(path)).home.resolve()
 
     def __iter__(self) -> Iterator[RunStore]:
         """Give the stores that are open and still there."""

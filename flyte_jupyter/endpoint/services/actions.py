@@ -64,7 +64,8 @@ class Actions(ActionsService):  # type: ignore[misc]  # no stubs
         inputs, base = folders.inside(action.input_uri), folders.inside(action.run_output_base)
         common = {
             "run": action.action_id.run.name, "name": action.action_id.name,
-            "parent": action.parent_action_name, "group": action.group, "inputs": str(inputs), "base": str(base),
+            "parent": action.parent_action_name, "group": action.group,
+            "inputs": str(inputs), "base": str(base),
         }  # fmt: skip
         return _READERS[kind](action, common, self._hub.state.put_spec)
 

@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import socket
-import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -25,12 +24,14 @@ class Forked:
 
     Args:
         python: the interpreter that has the SDK.
+        held: a locked descriptor, which stays locked for as long as one of the processes lives.
     """
 
     name = "forked"
 
-    def __init__(self, python: str = sys.executable) -> None:
+    def __init__(self, python: str, held: int) -> None:
         self._python = python
+        self._held = held
         self._process: asyncio.subprocess.Process | None = None
         self._link: socket.socket | None = None
         self._started: dict[str, Started] = {}
@@ -75,7 +76,7 @@ class Forked:
         here.setblocking(False)
         self._process = await asyncio.create_subprocess_exec(
             self._python, str(_SCRIPT), str(there.fileno()),
-            stdin=asyncio.subprocess.DEVNULL, pass_fds=(there.fileno(),), start_new_session=True,
+            stdin=asyncio.subprocess.DEVNULL, pass_fds=(there.fileno(), self._held), start_new_session=True,
             env={**os.environ, "DO_NOT_TRACK": "1"},
         )  # fmt: skip
         there.close()

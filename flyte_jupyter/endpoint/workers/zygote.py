@@ -171,6 +171,7 @@ def run(folder: str) -> int:
     """Run the official runtime as the launch in ``folder`` says, in this process; gives the exit status."""
     with open(os.path.join(folder, "launch.json")) as file:  # noqa: PTH118, PTH123
         launch = json.load(file)
+    os.unlink(file.name)  # noqa: PTH108 - it may hold the values of secrets
     os.environ.clear()
     os.environ.update(launch["env"])
     os.chdir(launch["cwd"])
