@@ -96,6 +96,15 @@ class FlyteBackend:
                 await self._abort(spec, submitted)
                 raise
 
+    async def check(self) -> str:
+        """See that the endpoint answers, and say where it is.
+
+        Raises:
+            InitializationError: it does not, or does not let this process in.
+        """
+        await self.client.check()
+        return f"{self.address.shown}, project {self.address.project}, domain {self.address.domain}"
+
     async def close(self) -> None:
         """Give back what it holds: nothing."""
 
@@ -152,9 +161,7 @@ class FlyteBackend:
         expected: Expected,
     ) -> Any:
         blobs = current_blobs()
-        return await Following(
-            self.client, run, mirror, printed, published, names, blobs, expected
-        ).to_end()
+        return await Following(self.client, run, mirror, printed, published, names, blobs, expected).to_end()
 
     async def outputs(self, details: Any, task: TaskSpec | None, names: Mapping[str, Any]) -> Literals:
         """Give the outputs of a run that has ended, typed as the task says.

@@ -37,8 +37,8 @@ class Address:
         parts = urlsplit(self.url)
         if parts.scheme not in _PORTS or not self.host:
             raise DefinitionError(
-                f"endpoint={self.shown!r} is no address of an endpoint; give http://host:port, https://host or "
-                "dns:///host"
+                f"endpoint={self.shown!r} is no address of an endpoint; give http://host:port, https://host "
+                "or dns:///host"
             )
 
     @property
@@ -85,6 +85,6 @@ class Address:
         except (OSError, TimeoutError, socket.gaierror) as error:
             why = f"no answer within {PATIENCE:g} s" if isinstance(error, TimeoutError) else str(error)
             raise InitializationError(
-                f"no endpoint answers at {self.shown} ({why}). Start one with: flyte-jupyter serve, or connect to "
-                'another: flyte.init(endpoint="http://...")'
+                f"no endpoint answers at {self.shown} ({why}). Start one with: flyte-jupyter serve, or "
+                'connect to another: flyte.init(endpoint="http://...")'
             ) from None

@@ -11,11 +11,12 @@ from flyteidl2.task import task_definition_pb2  # type: ignore[import-untyped]  
 from flyte_jupyter.backends.flyte_address import Address
 from flyte_jupyter.backends.flyte_quiet import silent
 from flyte_jupyter.backends.flyte_sdk import flyte
-from flyte_jupyter.errors import RunNotFoundError, RuntimeSystemError, RuntimeUserError
+from flyte_jupyter.errors import InitializationError, RunNotFoundError, RuntimeSystemError, RuntimeUserError
 from flyte_jupyter.loading import load
 
 T = TypeVar("T")
 _SECONDS = 30.0
+_CHECK = 6.0
 _connected: list[Address] = []
 
 
@@ -43,6 +44,25 @@ class Client:
         await self.address.check()
         await self._within(self._init())
         self._remote = load("flyte.remote")
+
+    async def check(self) -> None:
+        """See that an endpoint answers there, and lets this process in.
+
+        Raises:
+            InitializationError: it does not.
+        """
+        await self.ready()
+
+        async def listed() -> None:
+            async for _ in self._remote.Run.listall.aio(limit=1):
+                return
+
+        try:
+            await self._within(silent(listed()), _CHECK)
+        except Exception as error:  # noqa: BLE001 - whatever it says, it is told
+            raise InitializationError(
+                f"what answers at {self.address.shown} is no endpoint that lets this process in: {error}"
+            ) from None
 
     async def submit(self, task: Any, values: Mapping[str, Any], options: Mapping[str, Any]) -> Any:
         """Start a run and give its handle; one of the same name that is ours already is that run.

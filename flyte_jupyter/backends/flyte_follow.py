@@ -27,6 +27,7 @@ _LOOK = 0.25
 _LONGEST_LOOK = 1.0
 _REPORT = 2.0
 _SETTLE = 0.3
+_LOOKS = 6
 _IDLE = 3.0
 """Seconds without a line after which the log of an action that has ended is over."""
 _LOST = 60.0
@@ -119,7 +120,7 @@ class Following:
                     self._see(fact)
                     if fact.terminal:
                         return last
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - a connection breaks in many ways
                 if time.monotonic() - answered > _LOST:
                     raise RuntimeSystemError(
                         "EndpointLost",
@@ -195,9 +196,10 @@ class Following:
 
     async def _tail(self, name: str, number: int) -> None:
         """Take what an attempt prints, to its end; what is on record already is passed over."""
-        end = time.monotonic() + _SETTLE
-        while not self._ended(name, number) and time.monotonic() < end:
-            await asyncio.sleep(_SETTLE / 6)
+        for _ in range(_LOOKS):  # most bodies are short: then there is one thing to ask for
+            if self._ended(name, number):
+                break
+            await asyncio.sleep(_SETTLE / _LOOKS)
         ours = self._mirror.name(name)
         skip = self._expected.lines.get((ours, number), 0)
         with suppress(Exception):  # an endpoint may keep no logs

@@ -31,7 +31,8 @@ def by_layers(ours: Image | str) -> Any:
         return flyte.Image.from_base(ours.uri)
     if not ours.registry:
         raise ImageBuildError(
-            f"{ours.uri} has to be pushed to a registry that the endpoint reads; give it one with registry=..."
+            f"{ours.uri} has to be pushed to a registry that the endpoint reads; give it one with "
+            "registry=..."
         )
     return _layered(_base(ours), ours)
 
@@ -61,8 +62,8 @@ def _layered(image: Any, ours: Image) -> Any:
         add = _ADD.get(type(layer))
         if add is None:
             raise ImageBuildError(
-                f"{ours.uri}: the layer {layer!r} has no counterpart at an endpoint; build and push the image "
-                "first, and name it by its URI"
+                f"{ours.uri}: the layer {layer!r} has no counterpart at an endpoint; build and push the "
+                "image first, and name it by its URI"
             )
         image = add(image, layer)
     return image

@@ -229,7 +229,7 @@ def remade(data: Mapping[str, Any], names: Mapping[str, Any]) -> BaseException |
 
 
 def _class(module: str, qualname: str, names: Mapping[str, Any]) -> type[BaseException] | None:
-    """Find an exception's class: a built-in one, one that is named here, or one of a module that is loaded."""
+    """Find an exception's class: built in, named here, or of a module that is loaded."""
     first, *rest = qualname.split(".")
     spaces = (
         (vars(builtins),)

@@ -97,8 +97,8 @@ def _secret(ours: Secret, task: str) -> Any:
     usual = FOLDER.joinpath(*filter(None, (ours.group, ours.key)))
     if ours.file is not None and ours.file != usual:
         raise DefinitionError(
-            f"{task}: secret {ours.key!r} is mounted at {ours.file}, and an endpoint mounts it at {usual} only; "
-            f'give mount="{FOLDER}"'
+            f"{task}: secret {ours.key!r} is mounted at {ours.file}, and an endpoint mounts it at {usual} "
+            f'only; give mount="{FOLDER}"'
         )
     mount: Any = None if ours.file is None else FOLDER
     return flyte.Secret(key=ours.key, group=ours.group, mount=mount, as_env_var=ours.as_env_var)

@@ -248,8 +248,8 @@ def _placed(ours: TaskSpec) -> dict[str, Any]:
 def _check_plugin(ours: TaskSpec) -> None:
     if ours.plugin_config is not None or not callable(ours.func) or inspect.ismethod(ours.func):
         raise DefinitionError(
-            f"{ours.name} belongs to a task plugin of this package ({ours.plugin_config!r}), which an endpoint "
-            'does not have; run it with mode="local"'
+            f"{ours.name} belongs to a task plugin of this package ({ours.plugin_config!r}), which an "
+            'endpoint does not have; run it with mode="local"'
         )
 
 
@@ -295,8 +295,8 @@ def _signature(interface: Interface, hints: dict[str, Any]) -> inspect.Signature
 def _kind(parameter: inspect.Parameter) -> Any:
     if parameter.kind is parameter.POSITIONAL_ONLY:
         raise DefinitionError(
-            f"parameter {parameter.name!r} takes its value by position only, and an endpoint passes values by "
-            "name; take the / out of the signature"
+            f"parameter {parameter.name!r} takes its value by position only, and an endpoint passes values "
+            "by name; take the / out of the signature"
         )
     return parameter.kind
 

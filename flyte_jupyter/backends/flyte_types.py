@@ -6,7 +6,6 @@ import typing
 from collections.abc import Iterator
 from typing import Any
 
-from flyte_jupyter.backends.flyte_sdk import flyte
 from flyte_jupyter.errors import DefinitionError
 from flyte_jupyter.loading import load
 from flyte_jupyter.types.files import File
@@ -29,22 +28,18 @@ def annotation(ours: Any, where: str) -> Any:
     Raises:
         DefinitionError: a class of the user's has a field that cannot be translated.
     """
-    found = counterpart(ours)
+    origin, args = typing.get_origin(ours), typing.get_args(ours)
+    found = counterpart(ours if origin is None else origin)
     if found is not None:
         return found
-    origin, args = typing.get_origin(ours), typing.get_args(ours)
     if origin is None:
         _check_fields(ours, where)
         return ours
-    if counterpart(origin) is not None:
-        return counterpart(origin)
     if origin is typing.Annotated:
         return typing.Annotated[(annotation(args[0], where), *args[1:])]
     if origin in (typing.Union, types.UnionType):
         return typing.Union[tuple(annotation(arg, where) for arg in args)]  # noqa: UP007 - of a tuple
-    if origin is typing.Literal:
-        return ours
-    mapped = tuple(_argument(arg, where) for arg in args)
+    mapped = args if origin is typing.Literal else tuple(_argument(arg, where) for arg in args)
     return ours if mapped == args else origin[mapped]
 
 
@@ -57,8 +52,8 @@ def _check_fields(cls: Any, where: str) -> None:
     for name, kind in _fields(cls):
         if any(counterpart(part) is not None for part in _parts(kind)):
             raise DefinitionError(
-                f"{where}: {cls.__name__}.{name} is a {getattr(kind, '__name__', kind)}, and an endpoint takes "
-                "files and frames as inputs and outputs of their own only; pass it beside the "
+                f"{where}: {cls.__name__}.{name} is a {getattr(kind, '__name__', kind)}, and an endpoint "
+                "takes files and frames as inputs and outputs of their own only; pass it beside the "
                 f"{cls.__name__}"
             )
 
@@ -127,6 +122,3 @@ async def _frame(ours: Any) -> Any:
 def _is_elsewhere(uri: str) -> bool:
     """Whether an address is neither a local path nor a blob of the store."""
     return "://" in uri and not uri.startswith(("file://", "blob://"))
-
-
-_ = flyte

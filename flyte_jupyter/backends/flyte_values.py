@@ -36,15 +36,18 @@ def _value(value: Value, blobs: BlobStore) -> Value:
         return Binary(blobs.sign(value.value) + value.value, SIGNED)
     if isinstance(value, Blob) and value.format == FORMAT and (path := local_path(value.uri)):
         return _kept(path, blobs)
+    return _parts(value, blobs)
+
+
+def _parts(value: Value, blobs: BlobStore) -> Value:
+    """Do the same with what a value is made of."""
     if isinstance(value, Variant):
         return Variant(_value(value.value, blobs), value.type)
     if isinstance(value, Literal):
         return _vouched(value, blobs)
     if isinstance(value, Map):
         return Map({key: _value(item, blobs) for key, item in value.items()})
-    if isinstance(value, tuple):
-        return tuple(_value(item, blobs) for item in value)
-    return value
+    return tuple(_value(item, blobs) for item in value) if isinstance(value, tuple) else value
 
 
 def _kept(path: Path, blobs: BlobStore) -> Blob:

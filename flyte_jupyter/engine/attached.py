@@ -1,12 +1,10 @@
 """Runs that go on at an endpoint without the process that submitted them: picked up, followed, completed."""
 
-import concurrent.futures
 import sys
 import threading
 import time
-from collections.abc import Mapping
 from contextlib import ExitStack
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flyte_jupyter import redaction
 from flyte_jupyter.backends.bodies import Stopped
@@ -29,12 +27,17 @@ from flyte_jupyter.runs.events import (
 )
 from flyte_jupyter.runs.failures import failure_of, trim
 from flyte_jupyter.runs.locks import acquire, release
-from flyte_jupyter.runs.run import driven
+from flyte_jupyter.runs.run import Run, driven
 from flyte_jupyter.runs.state import Phase, RunState
 from flyte_jupyter.runs.store import RunStore
 from flyte_jupyter.tasks.environment import find_task
 from flyte_jupyter.types.holding import holding
 from flyte_jupyter.types.packed import pack
+
+if TYPE_CHECKING:
+    import concurrent.futures
+    import sqlite3
+    from collections.abc import Mapping
 
 
 def attach(store: RunStore, name: str) -> None:
@@ -46,6 +49,22 @@ def attach(store: RunStore, name: str) -> None:
     state = store.state(name)
     if goes_on(state):
         Attached(store, state).begin()
+
+
+def resumed(run: Run) -> str:
+    """Follow a run on, if it may go on at an endpoint; says so, and is empty otherwise.
+
+    Raises:
+        InitializationError: no endpoint answers.
+    """
+    state = run.state
+    if not goes_on(state):
+        return ""
+    Attached(run.store, state).begin()
+    return (
+        f"the process that submitted run {run.name} is gone; it goes on at {state.source.get('endpoint')} as "
+        f"{state.source['remote']}, and is followed from here again"
+    )
 
 
 def goes_on(state: RunState) -> bool:
@@ -148,7 +167,21 @@ class Attached:
 
     def _finish(self) -> None:
         self._surroundings.close()
+        self._recount()
         self._ended.set()
+
+    def _recount(self) -> None:
+        """Let what was begun a second time count once where runs are listed."""
+        self._store.settle()
+        actions = self._store.state(self._state.name).actions.values()
+        done = sum(action.ended is not None for action in actions)
+        row = len(actions), done, self._state.name
+        sql = "UPDATE runs SET actions = ?, done = ? WHERE name = ?"
+
+        def count(connection: "sqlite3.Connection") -> None:
+            connection.execute(sql, row)
+
+        self._store.transact(count)
 
     def _lines(self) -> dict[tuple[str, int], int]:
         """Count the lines that are on record."""

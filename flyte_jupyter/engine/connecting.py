@@ -1,22 +1,13 @@
 """What *there* means where nobody named a place: the endpoint of the settings, or that of the store."""
 
-import os
-import subprocess
-import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
 from flyte_jupyter.backends.base import Backend
 from flyte_jupyter.config import Settings
-from flyte_jupyter.errors import InitializationError
+from flyte_jupyter.engine.loop import loop, settled
 from flyte_jupyter.loading import load
-
-_PATIENCE = 10.0
-"""Seconds that an endpoint has to start."""
-_STEP = 0.05
-_TOLD = 2_000
 
 
 class There:
@@ -51,34 +42,25 @@ def endpoint(url: str, options: Mapping[str, Any]) -> Backend:
     return cast("Backend", made)
 
 
+def checked(place: Any) -> str:
+    """See that a place answers, and say where it is.
+
+    Raises:
+        InitializationError: it does not answer.
+    """
+    check = getattr(place, "check", None)
+    if check is None:
+        return str(place.name)
+    with loop.beside():
+        return str(settled(loop.submit(check())))
+
+
 def served(store: Path) -> str:
     """Find the endpoint that serves a store, or start one that outlives this process; gives its URL.
 
     Raises:
-        InitializationError: it does not start.
+        InitializationError: an extra is missing, or it does not start.
     """
-    find = load("flyte_jupyter.endpoint.found:find")
-    found = find(store)
-    return str((found or _started(store, find)).url)
-
-
-def _started(store: Path, find: Any) -> Any:
-    load("flyte_jupyter.backends.flyte", "flyte")  # what is missing here is missing there
-    load("uvicorn", "endpoint")
-    note = store / "serve.log"
-    with os.fdopen(os.open(note, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as log:
-        process = subprocess.Popen(  # noqa: S603 - this package, by this interpreter
-            [sys.executable, "-m", "flyte_jupyter", "serve", "--store", str(store)],
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-        )  # fmt: skip
-    end = time.monotonic() + _PATIENCE
-    while time.monotonic() < end:
-        if (found := find(store)) is not None:
-            return found
-        if process.poll():
-            break
-        time.sleep(_STEP)
-    why = note.read_text(errors="replace")[-_TOLD:].strip().splitlines()[-1:] or ["it said nothing"]
-    raise InitializationError(
-        f"the endpoint of {store} did not start within {_PATIENCE:g} s: {why[0]}. All that it said: {note}"
-    )
+    load("flyte_jupyter.backends.flyte_sdk", "flyte")  # what is missing here is missing there
+    load("flyte_jupyter.endpoint.serve", "endpoint")
+    return str(load("flyte_jupyter.endpoint.starting:ensure")(store).url)
