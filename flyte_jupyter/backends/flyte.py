@@ -5,7 +5,7 @@ import contextvars
 import re
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from typing import Any
@@ -13,6 +13,8 @@ from typing import Any
 from flyte_jupyter.backends.capture import capture
 from flyte_jupyter.backends.flyte_address import Address
 from flyte_jupyter.backends.flyte_client import Client
+from flyte_jupyter.backends.flyte_deploy import deploy, version_of
+from flyte_jupyter.backends.flyte_deployed import spec_of, typed
 from flyte_jupyter.backends.flyte_errors import exception
 from flyte_jupyter.backends.flyte_facts import phase_of
 from flyte_jupyter.backends.flyte_follow import Expected, Following, Printed, Published
@@ -25,6 +27,7 @@ from flyte_jupyter.errors import ActionAbortedError
 from flyte_jupyter.ids import digest
 from flyte_jupyter.runs.events import ROOT, Emit
 from flyte_jupyter.tasks.context import ContextData, TaskContext, current
+from flyte_jupyter.tasks.environment import Environment
 from flyte_jupyter.tasks.report import Report
 from flyte_jupyter.tasks.spec import ActionSpec, TaskSpec
 from flyte_jupyter.types.holding import current_blobs
@@ -85,7 +88,11 @@ class FlyteBackend:
         Raises:
             BaseException: what the task raised, of its own class where that is known here.
         """
-        translated = self._translator.shipped(spec.task, spec.version)  # refuses before anything is sent
+        details = spec.task.deployed
+        if details is None:
+            translated = self._translator.shipped(spec.task, spec.version)  # refuses before anything is sent
+        else:
+            translated = Translated(details, calls=True, reports=True, sent=details)
         async with self._limit():
             await self.client.ready()
             submitted = asyncio.ensure_future(self._submit(spec, translated))
@@ -105,6 +112,23 @@ class FlyteBackend:
         await self.client.check()
         return f"{self.address.shown}, project {self.address.project}, domain {self.address.domain}"
 
+    async def deploy(self, envs: Sequence[Environment], version: str | None) -> Mapping[str, Any]:
+        """Deploy environments in the given order; gives the version and the tasks of each.
+
+        Raises:
+            DeploymentError: the endpoint refuses.
+        """
+        named = version or version_of(envs)
+        return {"version": named, "tasks": await deploy(self.client, self._translator, envs, named)}
+
+    async def fetch(self, name: str, version: str | None) -> TaskSpec:
+        """Give what runs a deployed task, wherever it is called from.
+
+        Raises:
+            RemoteTaskNotFoundError: there is none.
+        """
+        return spec_of(await self.client.task(name, version), self)
+
     async def close(self) -> None:
         """Give back what it holds: nothing."""
 
@@ -122,7 +146,8 @@ class FlyteBackend:
                     run = await self.client.submit(translated.task, values, options)
                     translated.sent = await self.client.sent(translated.task, run)
                     return run
-        return await self.client.submit(translated.sent, values, options)
+        known = translated.sent if spec.task.deployed is None else typed(translated.sent, values)
+        return await self.client.submit(known, values, options)
 
     async def _followed(self, spec: ActionSpec, run: Any, emit: Emit, translated: Translated) -> Literals:
         names, voices = getattr(spec.task.func, "__globals__", {}), Voices(spec)

@@ -3,7 +3,9 @@
 import asyncio
 import logging
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 from flyteidl2.task import task_definition_pb2  # type: ignore[import-untyped]  # no stubs
@@ -11,8 +13,14 @@ from flyteidl2.task import task_definition_pb2  # type: ignore[import-untyped]  
 from flyte_jupyter.backends.flyte_address import Address
 from flyte_jupyter.backends.flyte_quiet import silent
 from flyte_jupyter.backends.flyte_sdk import flyte
-from flyte_jupyter.errors import InitializationError, RunNotFoundError, RuntimeSystemError, RuntimeUserError
-from flyte_jupyter.loading import load
+from flyte_jupyter.errors import (
+    InitializationError,
+    RemoteTaskNotFoundError,
+    RunNotFoundError,
+    RuntimeSystemError,
+    RuntimeUserError,
+)
+from flyte_jupyter.loading import load, on_thread
 
 T = TypeVar("T")
 _SECONDS = 30.0
@@ -100,6 +108,35 @@ class Client:
         found = self._remote.TaskDetails(pb2=message, overridden=True)
         vars(found)["interface"] = task.native_interface  # with the classes of this process
         return found
+
+    async def upload(self, name: str, data: bytes) -> str:
+        """Put a file there and give its address."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / name
+            await on_thread(path.write_bytes, data)
+            _, uri = await self._within(self._remote.upload_file.aio(path))
+        return str(uri)
+
+    async def deploy(self, env: Any, version: str) -> None:
+        """Register an official environment's tasks, whose code is there already."""
+        deploying = flyte.deploy.aio(env, version=version, copy_style="none")
+        await self._within(silent(deploying), 4 * _SECONDS)
+
+    async def task(self, name: str, version: str | None) -> Any:
+        """Fetch a deployed task; without a version the latest one.
+
+        Raises:
+            RemoteTaskNotFoundError: there is none.
+        """
+        await self.ready()
+        auto: Any = None if version else "latest"
+        lazy = self._remote.Task.get(name, version=version, auto_version=auto)
+        try:
+            return await self._within(silent(lazy.fetch.aio()))
+        except Exception as error:
+            raise RemoteTaskNotFoundError(
+                f"{self.address.shown} has no task {name!r} of version {version or 'latest'}: {error}"
+            ) from None
 
     async def run(self, name: str) -> Any:
         """Find a run.

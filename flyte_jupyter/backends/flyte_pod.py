@@ -21,12 +21,16 @@ from typing import Any
 import cloudpickle  # type: ignore[import-untyped]
 import flyte
 import flyte.errors
+import flyte.models
 
 SOURCE = globals().get("SOURCE", "")
 """The text of this file; given to the module before it runs."""
 
 MARK = "\n[flyte-jupyter:"
 """Begins what a message carries for the kernel."""
+
+ORDER = "flyte-jupyter/inputs"
+"""The key under which a task's definition has the order of its inputs."""
 
 _BOOT = (
     "(lambda s: (s.modules.get(name) or (lambda m: (m.__dict__.update(SOURCE=source), "
@@ -49,7 +53,8 @@ class Task(flyte.AsyncFunctionTaskTemplate):  # type: ignore[type-arg] # as the 
 
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = dict(super().__getstate__())  # type: ignore[no-untyped-call]
-        state.pop("_blob", None)
+        for name in ("_blob", "_bundle"):
+            state.pop(name, None)
         return state
 
     def __reduce_ex__(self, protocol: Any) -> Any:
@@ -57,6 +62,18 @@ class Task(flyte.AsyncFunctionTaskTemplate):  # type: ignore[type-arg] # as the 
         del protocol
         blob = vars(self).get("_blob") or dumps(self)
         return eval, (_BOOT, {"name": __name__, "source": SOURCE, "blob": blob})
+
+    def config(self, sctx: Any) -> dict[str, str]:
+        """Keep the order of the inputs, which the protocol's interface does not have."""
+        return {**super().config(sctx), ORDER: ",".join(self.interface.inputs)}
+
+    def container_args(self, serialize_context: Any) -> list[str]:
+        """Give the arguments of the runtime; a deployed task's code is where it was uploaded to."""
+        uri = vars(self).get("_bundle")
+        if uri is not None:
+            bundle = flyte.models.CodeBundle(pkl=uri, computed_version=serialize_context.version)
+            serialize_context = dataclasses.replace(serialize_context, code_bundle=bundle)
+        return super().container_args(serialize_context)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call it; what a child raised is raised as what it was."""

@@ -1,6 +1,7 @@
 """Tasks of ours as official ones: what they ask for, their signature, and their code by value."""
 
 import asyncio
+import copy
 import dataclasses
 import inspect
 import pickle
@@ -110,6 +111,12 @@ class Translator:
         mine = packing.environments[made.parent_env_name]
         mine.depends_on = [env for env in packing.environments.values() if env is not mine]
         return Translated(made, packing.calls, packing.reports)
+
+    def apart(self, task: TaskSpec) -> Any:
+        """Give an official task of its own with its code pickled, which belongs to no environment yet."""
+        made = copy.copy(self.shipped(task, "deployed").task)
+        made.parent_env = made.parent_env_name = None
+        return made
 
     def environment(self, task: TaskSpec) -> Any:
         """Give the official environment of a task: one for each name and image."""
@@ -261,18 +268,18 @@ def _function(ours: TaskSpec) -> Any:
             f"{ours.name} cannot go to an endpoint: it is made of {func!r}, no plain function"
         )
     flyte_names.check(func, ours.name)
-    copy: Any = FunctionType(
+    made: Any = FunctionType(
         func.__code__, func.__globals__, func.__name__, func.__defaults__, func.__closure__
     )
-    copy.__kwdefaults__ = func.__kwdefaults__
-    copy.__module__, copy.__qualname__, copy.__doc__ = "__main__", func.__qualname__, func.__doc__
-    if ours.is_async and not inspect.iscoroutinefunction(copy):
-        copy = pod().awaiting(copy)
-        copy.__name__, copy.__qualname__ = func.__name__, func.__qualname__
+    made.__kwdefaults__ = func.__kwdefaults__
+    made.__module__, made.__qualname__, made.__doc__ = "__main__", func.__qualname__, func.__doc__
+    if ours.is_async and not inspect.iscoroutinefunction(made):
+        made = pod().awaiting(made)
+        made.__name__, made.__qualname__ = func.__name__, func.__qualname__
     hints = _hints(ours.interface, ours.name)
-    copy.__annotations__ = hints
-    copy.__signature__ = _signature(ours.interface, hints)
-    return copy
+    made.__annotations__ = hints
+    made.__signature__ = _signature(ours.interface, hints)
+    return made
 
 
 def _hints(interface: Interface, name: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from flyte_jupyter import redaction
 from flyte_jupyter.backends.base import Backend
@@ -140,8 +140,12 @@ class LiveRun:
             not task.is_async
             and not task.timeout.is_set
             and not task.cache.serialize
-            and isinstance(self._route(spec), LocalBackend)
+            and isinstance(self._placed(spec), LocalBackend)
         )
+
+    def _placed(self, spec: ActionSpec) -> Backend:
+        """Give the place of an action: where its task is, or where the run's mode says."""
+        return self._route(spec) if spec.task.place is None else cast("Backend", spec.task.place)
 
     def stop(self, reason: str) -> None:
         """Abort: cancel what waits, interrupt what runs. Returns at once; safe from any thread."""
@@ -200,7 +204,7 @@ class LiveRun:
     async def _run(self, spec: ActionSpec) -> Literals:
         if self.stopped.is_set():
             raise Stopped if running() is None else asyncio.CancelledError(self._reason)
-        place = self._route(spec)
+        place = self._placed(spec)
         key = (id(place), spec.task)
         chain = self._chains.get(key)
         if chain is None:

@@ -39,6 +39,8 @@ class TaskSpec:
         service_account: the account on a cluster.
         pod_template: Kubernetes details.
         interruptible: whether it may run on machines that can be taken away.
+        place: where it runs, wherever its caller runs; None where the run's mode says.
+        deployed: what stands for it at that place, if it has no code here.
     """
 
     name: str
@@ -62,6 +64,8 @@ class TaskSpec:
     service_account: str | None = None
     pod_template: "PodTemplate | str | None" = None
     interruptible: bool = False
+    place: Any = None
+    deployed: Any = None
 
     @cached_property
     def plain(self) -> bool:
