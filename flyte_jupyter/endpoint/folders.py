@@ -56,8 +56,20 @@ class Folders:
             DefinitionError: it is not.
         """
         path = Path(uri.removeprefix("file://"))
-        if not path.is_absolute() or not path.resolve().is_relative_to(self.data):
+        if ".." in path.parts or not path.resolve().is_relative_to(self.data) or not path.is_absolute():
             raise DefinitionError(f"{uri!r} is not below {self.data}, where this endpoint keeps data")
+        return path
+
+    def upload(self, root: str, name: str) -> Path:
+        """Name the file for an upload, in a folder of uploads.
+
+        Raises:
+            DefinitionError: a name that leads out of it.
+        """
+        folder = self.data / "uploads" / root
+        path = self.inside(str(folder / name))
+        if not path.is_relative_to(self.data / "uploads") or path == folder:
+            raise DefinitionError(f"{name!r} is no name of a file to upload")
         return path
 
     def run(self, name: str) -> Path:

@@ -176,7 +176,7 @@ class Recorder:
             message: Any = common_pb2.Outputs()
             message.literals.add(name="o0").value.ParseFromString(action.value)
             return _literals(message)
-        return _packed(Path(action.outputs) / "outputs.pb", common_pb2.Outputs) if action.outputs else None
+        return _packed(Path(action.outputs_file), common_pb2.Outputs) if action.outputs else None
 
 
 def _packed(path: Path, kind: Any) -> bytes | None:

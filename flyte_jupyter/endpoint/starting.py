@@ -12,6 +12,7 @@ from flyte_jupyter.errors import InitializationError
 _PATIENCE = 60.0
 _STEP = 0.05
 _LOG = "endpoint.log"
+_COMMAND = (sys.executable, "-m", "flyte_jupyter.cli", "serve")
 
 
 def ensure(store: Path, slots: int = 0) -> Found:
@@ -29,9 +30,9 @@ def ensure(store: Path, slots: int = 0) -> Found:
         return found
     store.mkdir(mode=0o700, parents=True, exist_ok=True)
     log = store / _LOG
-    with log.open("w", opener=_privately) as output:
+    with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as output:
         process = subprocess.Popen(  # noqa: S603 - this package
-            [sys.executable, "-m", "flyte_jupyter.cli", "serve", "--store", str(store), "--slots", str(slots)],
+            [*_COMMAND, "--store", str(store), "--slots", str(slots)],
             stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=store, start_new_session=True,
         )  # fmt: skip
     end = time.monotonic() + _PATIENCE
@@ -47,7 +48,3 @@ def ensure(store: Path, slots: int = 0) -> Found:
 def _last(log: Path) -> str:
     lines = log.read_text(errors="replace").strip().splitlines()
     return lines[-1] if lines else "it said nothing"
-
-
-def _privately(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)

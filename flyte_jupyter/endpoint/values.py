@@ -129,6 +129,13 @@ class ActionRow:
     before: int = 0
     number: int = 0
 
+    @property
+    def outputs_file(self) -> str:
+        """The file of its outputs; empty without any. Traces say the file itself, tasks its folder."""
+        return (
+            self.outputs if self.outputs.endswith(".pb") or not self.outputs else f"{self.outputs}/outputs.pb"
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptRow:

@@ -17,7 +17,7 @@ class Endpoint(Handler):
     @web.authenticated
     @authorized
     async def get(self) -> None:
-        """``{"serving": true, "pid": ..., "started": seconds}``; pid and started are null where none serves."""
+        """``{"serving": true, "pid": 12, "started": seconds}``; both are null where none serves."""
         await self._told("flyte_jupyter.endpoint.found:find")
 
     @web.authenticated

@@ -1,4 +1,4 @@
-"""Stops a run from the server: asks its kernel or endpoint to, or interrupts another process that drives it."""
+"""Stops a run from the server: asks its kernel or endpoint to, or interrupts its process."""
 
 import signal
 import socket

@@ -10,6 +10,7 @@ import sys
 import urllib.error
 import urllib.parse
 import urllib.request
+from pathlib import Path
 
 import psutil
 import pytest
@@ -25,7 +26,13 @@ import workflows
 from flyte_jupyter.endpoint.starting import ensure
 
 RUN = {"org": "local", "project": "flytesnacks", "domain": "development", "name": "r1"}
-UPLOAD = {"project": "flytesnacks", "domain": "development", "filename": "a.txt", "expiresIn": "60s"}
+UPLOAD = {
+    "project": "flytesnacks",
+    "domain": "development",
+    "filename": "a.txt",
+    "expiresIn": "60s",
+    "contentMd5": "mgNky13AZJuC+iuE/5D9nQ==",
+}
 
 
 def fetch(url, data=None, method="GET"):
@@ -84,8 +91,7 @@ def test_an_upload_goes_where_its_link_says_and_nowhere_else(served):
     made = call(served.url, "dataproxy.DataProxyService/CreateUploadLocation", UPLOAD)
     url = made["signedUrl"]
     assert fetch(url, b"content", "PUT")[0] == 200
-    with open(made["nativeUrl"], "rb") as file:
-        assert file.read() == b"content"
+    assert Path(made["nativeUrl"]).read_bytes() == b"content"
     assert fetch(url)[0] == 403  # it is for writing
     assert fetch(url.replace("a.txt", "b.txt"), b"x", "PUT")[0] == 403
     assert fetch(url.replace("until=", "until=9"), b"x", "PUT")[0] == 403
@@ -111,7 +117,7 @@ def test_a_damaged_upload_is_refused(served):
         "PUT", f"{where.path}?{where.query}", b"content", {"Content-MD5": "AAAAAAAAAAAAAAAAAAAAAA=="}
     )
     assert connection.getresponse().status == 400
-    assert not os.path.exists(made["nativeUrl"])
+    assert not Path(made["nativeUrl"]).exists()
 
 
 def test_no_action_reads_or_writes_outside_of_the_store(served, tmp_path):

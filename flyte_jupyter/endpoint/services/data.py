@@ -37,8 +37,7 @@ class Data(DataProxyService):  # type: ignore[misc]  # no stubs
     async def create_upload_location(self, request: Any, ctx: Any) -> Any:
         """Give a link to upload a file to."""
         root = request.filename_root or random_name("u")
-        path = self._hub.folders.data / "uploads" / root / (request.filename or "file")
-        self._hub.folders.inside(str(path))
+        path = self._hub.folders.upload(root, request.filename or "file")
         seconds = min(request.expires_in.seconds or _HOUR, _HOUR)
         url, until = self._hub.links.make(PUT, path, seconds)
         return dataproxy_service_pb2.CreateUploadLocationResponse(
@@ -135,10 +134,12 @@ def written_inputs(hub: Hub, inputs: Any, base: str = "") -> Path:
 
 def data_of(hub: Hub, action: ActionRow) -> Any:
     """Read an action's inputs and outputs."""
-    outputs = f"{action.outputs}/outputs.pb" if action.outputs else ""
+    outputs = action.outputs_file
     message: Any = dataproxy_service_pb2.GetActionDataResponse(inputs_uri=action.inputs, outputs_uri=outputs)
     message.inputs.CopyFrom(_read(hub, action.inputs, common_pb2.Inputs))
-    if action.phase.terminal:
+    if action.value:
+        message.outputs.literals.add(name="o0").value.ParseFromString(action.value)
+    elif action.phase.terminal:
         message.outputs.CopyFrom(_read(hub, outputs, common_pb2.Outputs))
     return message
 

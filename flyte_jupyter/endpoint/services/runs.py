@@ -101,7 +101,7 @@ class Runs(RunService):  # type: ignore[misc]  # no stubs
         """Tell where an action's inputs and outputs are."""
         _, action = self._found(request.action_id.run, request.action_id.name)
         return run_service_pb2.GetActionDataURIsResponse(
-            inputs_uri=action.inputs, outputs_uri=action.outputs and f"{action.outputs}/outputs.pb"
+            inputs_uri=action.inputs, outputs_uri=action.outputs_file
         )
 
     async def list_runs(self, request: Any, ctx: Any) -> Any:

@@ -26,7 +26,10 @@ WARM = (
     "flyte._internal.runtime.entrypoints", "flyte._internal.runtime.convert",
     "flyte._internal.controllers.remote", "flyte._internal.controllers.remote._controller",
     "flyte._internal.controllers.remote._client", "flyte._internal.image_cache", "flyte._code_bundle",
-    "flyte.remote._client.controlplane",
+    "flyte.remote._client.controlplane", "flyte.remote._client.auth._interceptors.default_metadata",
+    "flyte.remote._client.auth._interceptors.retry", "flyte._internal.resolvers.default", "flyte.git",
+    "flyte.io._dataframe.dataframe", "anyio", "certifi", "httpcore", "opentelemetry.metrics",
+    "opentelemetry.propagate", "opentelemetry.trace", "pyqwest._glue",
 )  # fmt: skip
 """What a worker needs before its body runs; what is missing in a version of the SDK is left out."""
 
