@@ -47,7 +47,8 @@ class DeployedTask(TaskTemplate[..., Any]):
         """
         del args, kwargs
         raise RemoteTaskUsageError(
-            f"{self.name} is deployed and runs at the endpoint only; run it with flyte.run, or call it in a task"
+            f"{self.name} is deployed and runs at the endpoint only; run it with flyte.run, or call it "
+            "in a task"
         )
 
 

@@ -133,7 +133,7 @@ class Client:
         lazy = self._remote.Task.get(name, version=version, auto_version=auto)
         try:
             return await self._within(silent(lazy.fetch.aio()))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it says, it is told
             raise RemoteTaskNotFoundError(
                 f"{self.address.shown} has no task {name!r} of version {version or 'latest'}: {error}"
             ) from None

@@ -15,7 +15,7 @@ import re
 import sys
 import zlib
 from collections.abc import Callable, Mapping
-from types import CodeType
+from types import CodeType, ModuleType
 from typing import Any
 
 import cloudpickle  # type: ignore[import-untyped]
@@ -156,6 +156,16 @@ def dumps(value: Any, hook: Hook | None = None) -> bytes:
 def load(blob: bytes) -> Any:
     """Read what ``dumps`` wrote."""
     return cloudpickle.loads(blob)
+
+
+def module(name: str) -> ModuleType:
+    """Make a module of the user's, of which only what is needed came along."""
+    return ModuleType(name)
+
+
+def itself(value: Any) -> Any:
+    """Give a value that stands for another one."""
+    return value
 
 
 def awaiting(func: Callable[..., Any]) -> Callable[..., Any]:

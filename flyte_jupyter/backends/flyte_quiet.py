@@ -6,7 +6,8 @@ import re
 from collections.abc import Awaitable
 from typing import TypeVar
 
-from flyte_jupyter.ids import ActionID
+from flyte_jupyter.backends.capture import capture
+from flyte_jupyter.ids import ActionID, random_name
 from flyte_jupyter.tasks.context import ContextData, RunScope, TaskContext, current
 
 T = TypeVar("T")
@@ -18,13 +19,18 @@ _OWN = re.compile(r"(\[[^\]]*\]){0,2} ?\[flyte\] (DEBUG|INFO|WARNING|ERROR|CRITI
 
 
 async def silent(call: Awaitable[T]) -> T:
-    """Await a call; what it writes to the standard streams is dropped while runs are followed."""
+    """Await a call; what it writes to the standard streams is dropped."""
 
     async def called() -> T:
         current.set(ContextData(_NOBODY))
         return await call
 
-    return await asyncio.create_task(called(), context=contextvars.copy_context())
+    with capture.following(random_name("quiet"), _forget):
+        return await asyncio.create_task(called(), context=contextvars.copy_context())
+
+
+def _forget(*_line: object) -> None:
+    """Nobody wants it."""
 
 
 def is_own(line: str) -> bool:

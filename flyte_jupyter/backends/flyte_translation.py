@@ -3,6 +3,7 @@
 import asyncio
 import copy
 import dataclasses
+import importlib
 import inspect
 import pickle
 import weakref
@@ -10,11 +11,12 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import RLock
-from types import FunctionType
+from types import FunctionType, ModuleType
 from typing import Any
 
 from flyte_jupyter.backends import flyte_names, flyte_settings, flyte_types
 from flyte_jupyter.backends.flyte_images import Official
+from flyte_jupyter.backends.flyte_reach import mentioned
 from flyte_jupyter.backends.flyte_sdk import flyte
 from flyte_jupyter.backends.flyte_shared import pod
 from flyte_jupyter.backends.pickling import dumps_by_value, user_modules
@@ -25,7 +27,7 @@ from flyte_jupyter.tasks.interface import EMPTY, Interface
 from flyte_jupyter.tasks.policies import RetryStrategy, ReusePolicy, Timeout
 from flyte_jupyter.tasks.resources import Resources
 from flyte_jupyter.tasks.secret import Secret
-from flyte_jupyter.tasks.slicing.origins import Origin, of_function
+from flyte_jupyter.tasks.slicing.origins import Origin, of_function, of_module
 from flyte_jupyter.tasks.source import slice_of
 from flyte_jupyter.tasks.spec import TaskSpec
 from flyte_jupyter.tasks.template import TaskTemplate
@@ -140,6 +142,7 @@ class _Packing:
         self._tasks: dict[TaskSpec, Any] = {}
         self.environments: dict[str, Any] = {}
         self.calls = False
+        self._names: frozenset[str] = frozenset()
         self.reports = root.report
 
     def task(self, ours: TaskSpec) -> Any:
@@ -212,33 +215,31 @@ class _Packing:
             if of_function(obj) is Origin.LOCAL:
                 self.reports |= flyte_names.check(obj, self._root.name)
             return None
+        if isinstance(obj, ModuleType) and obj.__name__ != "__main__" and of_module(obj) is Origin.LOCAL:
+            return pod().module, (obj.__name__,), self._attributes(obj)
         if (kind := flyte_types.counterpart(obj)) is not None:
             return getattr, (flyte_types.io, kind.__name__)
         translate = _VALUES.get(type(obj))
         if translate is not None:
-            return _as(translate(obj))
+            return pod().itself, (translate(obj),)
         return self._public(obj) if flyte_names.is_ours(obj) else None
+
+    def _attributes(self, module: ModuleType) -> dict[str, Any]:
+        """Give what of a module of the user's has to travel."""
+        names = self._names = self._names or mentioned(self._root.func)
+        return {key: value for key, value in vars(module).copy().items() if key in names}
 
     def _public(self, obj: Any) -> Any:
         found = flyte_names.official(obj)
         if found is None:
             raise CodeBundleError(f"it uses {obj!r}, which exists on this machine only")
         module, name = found
-        return (getattr, (load(module), name)) if name else (load, (module,))
+        return (getattr, (load(module), name)) if name else (importlib.import_module, (module,))
 
 
 def _traced(obj: FunctionType) -> Any:
     """Give the function inside of a traced helper; None for anything else."""
     return getattr(obj, "__wrapped__", None) if of_function(obj) is Origin.OURS else None
-
-
-def _as(value: Any) -> Any:
-    """Reduce an object to another one."""
-    return _given, (value,)
-
-
-def _given(value: Any) -> Any:
-    return value
 
 
 def _placed(ours: TaskSpec) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""``flyte.deploy``: environments to the connected endpoint, dependencies first; and deployed tasks by name."""
+"""``flyte.deploy``: environments to the connected endpoint, dependencies first; deployed tasks by name."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
