@@ -150,11 +150,11 @@ class Following:
         for action in await self._client.actions(self._run.name):
             fact = listed(action.pb2)
             known = self._facts.get(fact.name)
-            same = known is not None and (known.phase, len(known.attempts)) == (
-                fact.phase,
-                len(fact.attempts),
-            )
-            if fact.name != ROOT and not same and not self._mirror.has_ended(fact.name):
+            if fact.name == ROOT or (known is not None and _alike(known, fact)):
+                continue
+            if self._mirror.has_ended(fact.name):
+                self._listen(fact)  # of a run that is picked up, the end may be on record, and lines not
+            else:
                 news.append(self._update(action, fact, is_new=known is None))
         await asyncio.gather(*map(self._limited, news))
         return len(news)
@@ -183,8 +183,12 @@ class Following:
             return None
 
     def _see(self, fact: Fact) -> None:
-        self._facts[fact.name] = fact
         self._mirror.see(fact)
+        self._listen(fact)
+
+    def _listen(self, fact: Fact) -> None:
+        """Remember an action as it is, and take what its attempts print."""
+        self._facts[fact.name] = fact
         if fact.what != "task":
             return
         for attempt in fact.attempts:
@@ -258,3 +262,7 @@ class Following:
         if self._reports.get(fact.name) != found:
             self._reports[fact.name] = found
             self._published(self._mirror.name(fact.name), html)
+
+
+def _alike(known: Fact, fact: Fact) -> bool:
+    return (known.phase, len(known.attempts)) == (fact.phase, len(fact.attempts))

@@ -12,9 +12,11 @@ import inspect
 import io
 import json
 import re
+import shutil
 import sys
 import zlib
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
@@ -91,11 +93,25 @@ class Task(flyte.AsyncFunctionTaskTemplate):  # type: ignore[type-arg] # as the 
     async def execute(self, *args: Any, **kwargs: Any) -> Any:
         """Run the body; what it raises is told with the user's frames."""
         try:
-            return await super().execute(*args, **kwargs)
+            return _kept(await super().execute(*args, **kwargs))
         except (asyncio.CancelledError, GeneratorExit):
             raise
         except BaseException as error:
             raise _told(error) from error
+
+
+def _kept(result: Any) -> Any:
+    """Copy files that a body has left in its own folder, which may go with it, to where results are kept."""
+    if type(result) in (list, tuple):
+        return type(result)(map(_kept, result))
+    kind = type(result).__name__ if type(result).__module__.startswith("flyte.io") else ""
+    path = Path(getattr(result, "path", ""))
+    if kind not in ("File", "Dir") or "://" in result.path or Path.cwd() not in path.absolute().parents:
+        return result
+    kept = flyte.ctx().raw_data_path.get_random_remote_path(path.name)
+    Path(kept).parent.mkdir(parents=True, exist_ok=True)
+    (shutil.copytree if kind == "Dir" else shutil.copyfile)(path, kept)
+    return result.model_copy(update={"path": kept})
 
 
 def _callers_names() -> Mapping[str, Any]:
@@ -205,6 +221,9 @@ def told(error: BaseException, depth: int = 0) -> dict[str, Any]:
         "notes": [str(note) for note in getattr(error, "__notes__", ())],
         "hidden": error.__suppress_context__,
     }
+    unknown = vars(error).get("__told__")
+    if unknown is not None:
+        out |= {key: unknown[key] for key in ("code", "message", "class", "args", "state", "notes")}
     for name, other in (("cause", error.__cause__), ("context", error.__context__)):
         if other is not None and depth < _DEEPEST and not (name == "context" and other is error.__cause__):
             out[name] = told(other, depth + 1)
@@ -232,6 +251,7 @@ def retold(error: flyte.errors.BaseRuntimeError, names: Mapping[str, Any]) -> Ba
     made = remade(data, names)
     if made is None:
         error.args = (data["message"],)
+        vars(error)["__told__"] = data  # who knows its class makes it
         made = error
     vars(made)["__frames__"] = data["frames"]
     return made
@@ -258,11 +278,9 @@ def remade(data: Mapping[str, Any], names: Mapping[str, Any]) -> BaseException |
 def _class(module: str, qualname: str, names: Mapping[str, Any]) -> type[BaseException] | None:
     """Find an exception's class: built in, named here, or of a module that is loaded."""
     first, *rest = qualname.split(".")
-    spaces = (
-        (vars(builtins),)
-        if module == "builtins"
-        else (names, vars(sys.modules[module]) if module in sys.modules else {})
-    )
+    near = (*names.values(), sys.modules.get(module))
+    modules = [vars(one) for one in near if isinstance(one, ModuleType) and one.__name__ == module]
+    spaces = [vars(builtins)] if module == "builtins" else [names, *modules]
     for space in spaces:
         found = space.get(first)
         for part in rest:

@@ -208,21 +208,27 @@ class _Packing:
         if isinstance(obj, TaskTemplate):
             self.calls, self.reports = True, self.reports or obj.spec.report
             return pod()._blank, (), self.task(obj.spec).__getstate__()  # noqa: SLF001 - of the module that travels
-        if isinstance(obj, FunctionType) and (inner := _traced(obj)) is not None:
-            self.calls = True
-            return flyte.trace, (inner,)
-        if isinstance(obj, FunctionType) and not flyte_names.is_ours(obj):
-            if of_function(obj) is Origin.LOCAL:
-                self.reports |= flyte_names.check(obj, self._root.name)
-            return None
+        if isinstance(obj, FunctionType):
+            return self._helper(obj)
         if isinstance(obj, ModuleType) and obj.__name__ != "__main__" and of_module(obj) is Origin.LOCAL:
             return pod().module, (obj.__name__,), self._attributes(obj)
         if (kind := flyte_types.counterpart(obj)) is not None:
             return getattr, (flyte_types.io, kind.__name__)
-        translate = _VALUES.get(type(obj))
-        if translate is not None:
+        if (translate := _VALUES.get(type(obj))) is not None:
             return pod().itself, (translate(obj),)
         return self._public(obj) if flyte_names.is_ours(obj) else None
+
+    def _helper(self, func: FunctionType) -> Any:
+        """Look through a function of the user's; a traced one goes as an official one."""
+        inner = getattr(func, "__wrapped__", None) if of_function(func) is Origin.OURS else None
+        if inner is not None:
+            self.calls = True
+            return flyte.trace, (inner,)
+        if flyte_names.is_ours(func):
+            return self._public(func)
+        if of_function(func) is Origin.LOCAL:
+            self.reports |= flyte_names.check(func, self._root.name)
+        return None
 
     def _attributes(self, module: ModuleType) -> dict[str, Any]:
         """Give what of a module of the user's has to travel."""
@@ -235,11 +241,6 @@ class _Packing:
             raise CodeBundleError(f"it uses {obj!r}, which exists on this machine only")
         module, name = found
         return (getattr, (load(module), name)) if name else (importlib.import_module, (module,))
-
-
-def _traced(obj: FunctionType) -> Any:
-    """Give the function inside of a traced helper; None for anything else."""
-    return getattr(obj, "__wrapped__", None) if of_function(obj) is Origin.OURS else None
 
 
 def _placed(ours: TaskSpec) -> dict[str, Any]:

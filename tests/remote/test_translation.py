@@ -1,6 +1,6 @@
 """Tasks as official ones: they run where only the official SDK is, and what does not translate is refused."""
 
-import datetime
+from datetime import timedelta
 import json
 import subprocess
 import sys
@@ -51,6 +51,7 @@ def elsewhere(task, tmp_path, **inputs):
         text=True,
         timeout=60,
         cwd=tmp_path,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
@@ -87,7 +88,7 @@ def test_settings_of_the_task_arrive(translated):
 
     @env.task(
         short_name="short",
-        retries=flyte.RetryStrategy(3, backoff=datetime.timedelta(seconds=20), backoff_factor=3),
+        retries=flyte.RetryStrategy(3, backoff=timedelta(seconds=20), backoff_factor=3),
         timeout=flyte.Timeout(max_runtime=5, max_queued_time=7),
         resources=flyte.Resources(cpu=2, memory=("1Gi", "2Gi"), gpu="T4:2"),
         secrets=flyte.Secret("key", group="group"),
@@ -103,7 +104,7 @@ def test_settings_of_the_task_arrive(translated):
     made = translated(f).task
     assert (made.name, made.short_name, made.report) == ("settings.f", "short", True)
     assert (made.retries.count, made.retries.backoff.factor) == (3, 3)
-    assert made.retries.backoff.cap == datetime.timedelta(seconds=20)
+    assert made.retries.backoff.cap == timedelta(seconds=20)
     assert (made.timeout.max_runtime.seconds, made.timeout.max_queued_time.seconds) == (5, 7)
     assert (made.resources.cpu, made.resources.memory, str(made.resources.gpu.quantity)) == (2, ("1Gi", "2Gi"), "2")
     assert [(one.key, one.group, one.as_env_var) for one in made.secrets] == [("key", "group", "GROUP_KEY")]
