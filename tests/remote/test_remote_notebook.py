@@ -146,7 +146,7 @@ def parent(x: int) -> int:
     text = re.sub(r"\x1b\[[0-9;]*m", "", str(info.value))
     assert "WrongError" in text
     assert "no 2" in text
-    assert text.rindex("Cell In[4], line 5") > text.index("Cell In[4], line 9")
+    assert text.rindex("Cell In[4], line 4") > text.index("Cell In[4], line 8")
     assert "flyte_jupyter/" not in text
 
 
