@@ -155,6 +155,9 @@ class FlyteBackend:
         expected = Expected(children=translated.calls, reports=translated.reports)
         try:
             details = await self._follow(run, mirror, voices.printed, _publisher(spec), names, expected)
+        except asyncio.CancelledError:
+            mirror.abandon("what called it was stopped")
+            raise
         finally:
             voices.finish()
         return await self.outputs(details, spec.task, names)

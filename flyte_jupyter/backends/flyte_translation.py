@@ -15,6 +15,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from flyte_jupyter.backends import flyte_names, flyte_settings, flyte_types
+from flyte_jupyter.backends.cores import threads_of
 from flyte_jupyter.backends.flyte_images import Official
 from flyte_jupyter.backends.flyte_reach import mentioned
 from flyte_jupyter.backends.flyte_sdk import flyte
@@ -194,7 +195,7 @@ class _Packing:
                 "retries": flyte_settings.retries(ours.retries),
                 "timeout": flyte_settings.timeout(ours.timeout),
                 "reusable": flyte_settings.reusable(ours.reusable),
-                "env_vars": dict(ours.env_vars) or None,
+                "env_vars": {**threads_of(ours.resources), **ours.env_vars} or None,
                 "secrets": flyte_settings.secrets(ours.secrets, ours.name),
                 "report": ours.report,
                 "max_inline_io_bytes": ours.max_inline_io_bytes,

@@ -54,6 +54,17 @@ def test_ends_of_each_kind():
     assert ended("ABORTED", Failure(code="x", message="stop")).failure.message == "stop"
 
 
+def test_what_nobody_looks_at_any_more_is_aborted():
+    events = []
+    mirror = Mirror("r", "a0", "flyte", events.append)
+    for fact in (done("b"), running("c"), Fact(name="a0", phase="RUNNING", attempts=attempts(1))):
+        mirror.see(fact)
+    mirror.abandon("stopped")
+    mirror.see(done("c"))
+    phases = {name: a.phase for name, a in fold([BEGUN, *events]).actions.items()}
+    assert phases == {"a0": Phase.RUNNING, "b": Phase.SUCCEEDED, "c": Phase.ABORTED}
+
+
 def test_the_root_is_queued_and_ended_by_others():
     fact = Fact(name="a0", task="t.main", phase="SUCCEEDED", attempts=attempts(1, ended=2.0), ended=2.0)
     assert [e.kind for e in mirrored(fact)] == ["started"]
