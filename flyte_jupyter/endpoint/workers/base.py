@@ -52,6 +52,10 @@ class Workers(Protocol):
         """Start an attempt."""
         ...
 
+    async def warm(self) -> None:
+        """Get ready ahead of the first attempt."""
+        ...
+
     async def close(self) -> None:
         """End everything that runs there."""
         ...

@@ -85,6 +85,9 @@ class Forked:
             hello = await loop.sock_recv(here, _PACKET)
         except OSError:
             hello = b""
+        except asyncio.CancelledError:
+            here.close()  # the warm process ends by that
+            raise
         if not hello:
             here.close()
             code = await self._process.wait()
