@@ -31,6 +31,7 @@ from flyte_jupyter.endpoint.slots import Slots
 from flyte_jupyter.endpoint.state import State
 from flyte_jupyter.endpoint.workers.base import Workers
 from flyte_jupyter.endpoint.workers.cold import Cold
+from flyte_jupyter.endpoint.workers.containers import Containers
 from flyte_jupyter.endpoint.workers.forked import Forked
 from flyte_jupyter.errors import StoreError
 from flyte_jupyter.runs.locks import acquire
@@ -42,7 +43,11 @@ _STEP = 0.05
 _LOOK = 5.0  # seconds between looks whether there is anything to do
 _FILES = 1 << 16  # descriptors: each running task has about four
 
-WORKERS: Mapping[str, Callable[[str, int], Workers]] = {"forked": Forked, "cold": Cold}
+WORKERS: Mapping[str, Callable[[str, int], Workers]] = {
+    "forked": Forked,
+    "cold": Cold,
+    "container": Containers,
+}
 """The places where attempts run, by name."""
 
 
@@ -55,7 +60,8 @@ class Serving:
         port: the port; 0 for the one of last time, else any.
         slots: how many attempts run at once; 0 for as many as there are cores.
         python: the interpreter of the workers, which has the official SDK.
-        workers: how they are started: "forked" from a warm process, or "cold".
+        workers: how they are started: "forked" from a warm process, "cold",
+            or in a "container" of their task's image each.
         idle: after so many seconds without a request and without anything to run it ends; 0 for never.
         strict: whether answers are checked against the protocol's rules.
     """
@@ -114,6 +120,7 @@ async def started(how: Serving, folders: Folders, url: str) -> AsyncIterator[App
         messages=Messages(state), links=links, recorder=recorder,
     )  # fmt: skip
     try:
+        await workers.settle()
         warming = asyncio.ensure_future(workers.warm())
         recorder.resumed()
         engine.resume()

@@ -211,8 +211,9 @@ def serve(to: argparse.ArgumentParser) -> None:
         "--python", default=sys.executable, metavar="FILE", help="the interpreter of tasks; it has flyte"
     )
     to.add_argument(
-        "--workers", choices=("forked", "cold"), default="forked",
-        help="forked from a warm process, which is the default; cold: an interpreter for each attempt",
+        "--workers", choices=("forked", "cold", "container"), default="forked",
+        help="forked from a warm process, which is the default; cold: an interpreter for each attempt; "
+        "container: a container of the task's image for each attempt, which limits CPU and memory",
     )  # fmt: skip
     to.add_argument(
         "--idle",

@@ -28,6 +28,9 @@ class Cold:
         self._held = held
         self._running: set[ColdWorker] = set()
 
+    async def settle(self) -> None:
+        """Nothing is left: workers end with their endpoint, and their lock is free."""
+
     async def warm(self) -> None:
         """Nothing can be done ahead."""
 
