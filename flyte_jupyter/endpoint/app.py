@@ -3,6 +3,7 @@
 import asyncio
 import hmac
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -52,6 +53,13 @@ class App:
         self._services = {app.path: app for app in made}
         self._answering: set[asyncio.Future[None]] = set()
         self._closed = False
+        self._state = hub.state
+        self._asked = time.monotonic()
+
+    def idle(self) -> float:
+        """Give the seconds since somebody asked for something; 0 while anything runs or is watched."""
+        busy = self._answering or self._state.is_busy()
+        return 0.0 if busy else time.monotonic() - self._asked
 
     def close(self) -> None:
         """End the answers that are in progress; clients that watch ask again."""
@@ -63,6 +71,7 @@ class App:
         """Answer one request."""
         if scope["type"] != "http":
             return
+        self._asked = time.monotonic()
         word, _, rest = scope["path"].lstrip("/").partition("/")
         if not hmac.compare_digest(word.encode(), self._secret.encode()):
             await files.answer(

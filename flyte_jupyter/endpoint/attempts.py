@@ -15,13 +15,14 @@ from flyte_jupyter.backends.secrets import injected
 from flyte_jupyter.endpoint import contract
 from flyte_jupyter.endpoint.bounds import Bounds
 from flyte_jupyter.endpoint.folders import Folders
+from flyte_jupyter.endpoint.limits import most_of
 from flyte_jupyter.endpoint.observer import Observer
 from flyte_jupyter.endpoint.outcomes import error, outcome, timed_out
 from flyte_jupyter.endpoint.output import Output
 from flyte_jupyter.endpoint.secret import secrets_of
 from flyte_jupyter.endpoint.state import State
 from flyte_jupyter.endpoint.values import ActionRow, AttemptRow, Launch, Outcome, Phase
-from flyte_jupyter.endpoint.workers.base import Worker, Workers
+from flyte_jupyter.endpoint.workers.base import Heard, Worker, Workers
 from flyte_jupyter.errors import Error
 
 _TOKEN = "FLYTE_JUPYTER_WORKER"  # noqa: S105 - the name of a variable that marks a worker's processes
@@ -62,7 +63,7 @@ class Attempts:
             with ExitStack() as stack:
                 secrets = await asyncio.to_thread(stack.enter_context, injected(secrets_of(spec)))
                 launch = self._launch(action, container, number, argv, secrets)
-                worker = await self._workers.start(launch, self._hearing(action, number))
+                worker = await self._started(launch, self._hearing(action, number))
                 running = replace(attempt, phase=Phase.RUNNING, running=time.time(), pid=worker.pid)
                 self._write(action, running)
                 known = self._state.action(action.run, action.name)
@@ -119,7 +120,21 @@ class Attempts:
         run_spec = run_pb2.RunSpec.FromString(run.spec)
         env = contract.variables(container, run_spec, run, action, number, self.url) | secrets
         folder = self._folders.attempt(action.run, action.name, number)
-        return Launch(argv=argv, env=env | {_TOKEN: str(folder)}, folder=folder)
+        return Launch(
+            argv=argv, env=env | {_TOKEN: str(folder)}, folder=folder, data=self._folders.data,
+            image=container.image, most=most_of(container),
+        )  # fmt: skip
+
+    async def _started(self, launch: Launch, heard: Heard) -> Worker:
+        """Start a worker; who is cancelled meanwhile leaves none behind."""
+        starting = asyncio.ensure_future(self._workers.start(launch, heard))
+        try:
+            return await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            with suppress(Error):
+                worker = await starting
+                await worker.kill()
+            raise
 
     def _hearing(self, action: ActionRow, number: int) -> Any:
         def heard(stream: str, text: str) -> None:

@@ -3,10 +3,11 @@
 import asyncio
 import json
 import os
+import resource
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from flyte_jupyter.endpoint.bells import Bells
 from flyte_jupyter.endpoint.engine import Engine
 from flyte_jupyter.endpoint.folders import Folders
 from flyte_jupyter.endpoint.found import Found, find
+from flyte_jupyter.endpoint.gates import Gates
 from flyte_jupyter.endpoint.hub import Hub
 from flyte_jupyter.endpoint.links import Links
 from flyte_jupyter.endpoint.messages import Messages
@@ -27,6 +29,9 @@ from flyte_jupyter.endpoint.output import Output
 from flyte_jupyter.endpoint.recorder import Recorder
 from flyte_jupyter.endpoint.slots import Slots
 from flyte_jupyter.endpoint.state import State
+from flyte_jupyter.endpoint.workers.base import Workers
+from flyte_jupyter.endpoint.workers.cold import Cold
+from flyte_jupyter.endpoint.workers.containers import Containers
 from flyte_jupyter.endpoint.workers.forked import Forked
 from flyte_jupyter.errors import StoreError
 from flyte_jupyter.runs.locks import acquire
@@ -35,6 +40,15 @@ from flyte_jupyter.runs.store import RunStore
 _PATIENCE = 1.0  # seconds for answers in progress when the endpoint stops
 _GOING = 15.0  # seconds for workers of an earlier endpoint to end
 _STEP = 0.05
+_LOOK = 5.0  # seconds between looks whether there is anything to do
+_FILES = 1 << 16  # descriptors: each running task has about four
+
+WORKERS: Mapping[str, Callable[[str, int], Workers]] = {
+    "forked": Forked,
+    "cold": Cold,
+    "container": Containers,
+}
+"""The places where attempts run, by name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +60,9 @@ class Serving:
         port: the port; 0 for the one of last time, else any.
         slots: how many attempts run at once; 0 for as many as there are cores.
         python: the interpreter of the workers, which has the official SDK.
+        workers: how they are started: "forked" from a warm process, "cold",
+            or in a "container" of their task's image each.
+        idle: after so many seconds without a request and without anything to run it ends; 0 for never.
         strict: whether answers are checked against the protocol's rules.
     """
 
@@ -53,6 +70,8 @@ class Serving:
     port: int = 0
     slots: int = 0
     python: str = sys.executable
+    workers: str = "forked"
+    idle: float = 0.0
     strict: bool = False
 
 
@@ -68,6 +87,7 @@ def serve(how: Serving, told: Callable[[Found, bool], None]) -> int:
     """
     folders = Folders(how.store)
     folders.make()
+    _many_files()
     lock = acquire(folders.lock, wait=False)
     if lock is None:
         told(_other(folders), True)
@@ -89,17 +109,18 @@ async def started(how: Serving, folders: Folders, url: str) -> AsyncIterator[App
     store = RunStore.open(folders.store)
     state, output = State(folders.state, bells), Output(folders, bells)
     held = await _earlier_gone(folders)
-    workers = Forked(how.python, held)
+    workers = WORKERS[how.workers](how.python, held)
     recorder = Recorder(store, state)
     attempts = Attempts(state, folders, output, workers, recorder)
     attempts.url = url
-    slots = Slots(how.slots or os.cpu_count() or 1)
-    engine = Engine(state, attempts, slots, recorder)
+    gates = Gates(state, Slots(how.slots or os.cpu_count() or 1))
+    engine = Engine(state, attempts, gates, recorder)
     hub = Hub(
         folders=folders, bells=bells, state=state, engine=engine, output=output,
-        messages=Messages(state), links=links,
+        messages=Messages(state), links=links, recorder=recorder,
     )  # fmt: skip
     try:
+        await workers.settle()
         warming = asyncio.ensure_future(workers.warm())
         recorder.resumed()
         engine.resume()
@@ -139,9 +160,20 @@ async def _serve(how: Serving, folders: Folders, told: Callable[[Found], None]) 
             _write(folders.note, found)
             told(found)
             try:
-                await _Server(config, app).serve([listening])
+                server = _Server(config, app)
+                leaving = asyncio.ensure_future(_leave_when_idle(server, app, how.idle))
+                await server.serve([listening])
+                leaving.cancel()
             finally:
                 folders.note.unlink(missing_ok=True)
+
+
+async def _leave_when_idle(server: uvicorn.Server, app: App, seconds: float) -> None:
+    """Stop when nobody has asked for anything for so long, and nothing runs."""
+    while seconds:
+        await asyncio.sleep(min(seconds, _LOOK))
+        if app.idle() >= seconds:
+            server.should_exit = True
 
 
 class _Server(uvicorn.Server):
@@ -177,6 +209,14 @@ def _bound(port: int, folders: Folders) -> socket.socket:
         last.write_text(str(listening.getsockname()[1]))
         return listening
     raise StoreError("no port of 127.0.0.1 can be had")
+
+
+def _many_files() -> None:
+    """Allow as many open files as this process may have."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _FILES if hard == resource.RLIM_INFINITY else min(hard, _FILES)
+    if soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _other(folders: Folders) -> Found:

@@ -154,6 +154,10 @@ class State:
         sql = f"SELECT {_names(_ACTION)} FROM actions WHERE {where} ORDER BY {order} LIMIT ?"  # noqa: S608
         return [_action(row) for row in self._db.execute(sql, (*values, limit))]
 
+    def is_busy(self) -> bool:
+        """Tell whether any action has not ended."""
+        return self._one("SELECT 1 FROM actions WHERE ended IS NULL LIMIT 1") is not None
+
     def alive(self) -> list[ActionRow]:
         """Read the actions that have not ended."""
         return self.actions("ended IS NULL")

@@ -46,6 +46,8 @@ class Runs(RunService):  # type: ignore[misc]  # no stubs
     async def create_run(self, request: Any, ctx: Any) -> Any:
         """Take a run."""
         run, spec = self._run(request), self._spec(request)
+        if run.recorded and self._hub.recorder.has(run.name):
+            raise ConnectError(Code.ALREADY_EXISTS, f"the run store has a run {run.name!r} already")
         uri, hashed = self._inputs(request, spec)
         template = spec.task_template
         root = ActionRow(

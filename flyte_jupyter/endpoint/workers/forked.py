@@ -64,6 +64,9 @@ class Forked:
         if self._process is not None:
             await self._process.wait()
 
+    async def settle(self) -> None:
+        """Nothing is left: workers end with their endpoint, and their lock is free."""
+
     async def warm(self) -> None:
         """Start the warm process ahead of the first attempt."""
         async with self._starting:
@@ -85,6 +88,9 @@ class Forked:
             hello = await loop.sock_recv(here, _PACKET)
         except OSError:
             hello = b""
+        except asyncio.CancelledError:
+            here.close()  # the warm process ends by that
+            raise
         if not hello:
             here.close()
             code = await self._process.wait()

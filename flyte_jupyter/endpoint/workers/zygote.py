@@ -53,6 +53,20 @@ def main(descriptor: int) -> None:
     Zygote(link).serve()
 
 
+def single(folder: str, endpoint: int) -> int:
+    """Be one worker without a warm process; ends with the endpoint."""
+    _prctl(_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != endpoint:
+        return 70  # it is gone already
+    try:
+        code = run(folder)
+    except BaseException:  # noqa: BLE001 - whatever it is, it is shown and ends this process
+        traceback.print_exc()
+        code = 1
+    note(folder, code)
+    return code
+
+
 class Zygote:
     """Forks workers and tells how they end.
 
@@ -240,4 +254,6 @@ def _prctl(option: int, value: int) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) > 2:  # noqa: PLR2004 - a folder and a process
+        sys.exit(single(sys.argv[1], int(sys.argv[2])))
     main(int(sys.argv[1]))
