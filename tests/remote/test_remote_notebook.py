@@ -42,7 +42,7 @@ def helper(x):
 
 @env.task
 def moved(point: Point, colour: Colour, model: Model) -> tuple[Point, Colour, Model]:
-    print("moving", point.x)
+    print(f"moving {point.x}\n", end="")
     return Point(helper(point.x), more=[1]), Colour.BLUE, Model(name=model.name + "!")
 
 @env.task
