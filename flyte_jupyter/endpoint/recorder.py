@@ -155,7 +155,7 @@ class Recorder:
         place = run.place
         self._emit(
             root, RunStarted, task=root.task, mode="remote", time=run.created, environment=environment(),
-            source={**process(), "endpoint": f"{place.org}/{place.project}/{place.domain}"},
+            source={**process(), "served": f"{place.org}/{place.project}/{place.domain}"},
             labels=dict(run.labels),
         )  # fmt: skip
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import uvicorn
 
 from flyte_jupyter import __version__
+from flyte_jupyter.config import Settings
 from flyte_jupyter.endpoint.app import App
 from flyte_jupyter.endpoint.attempts import Attempts
 from flyte_jupyter.endpoint.bells import Bells
@@ -33,7 +34,7 @@ from flyte_jupyter.endpoint.workers.base import Workers
 from flyte_jupyter.endpoint.workers.cold import Cold
 from flyte_jupyter.endpoint.workers.containers import Containers
 from flyte_jupyter.endpoint.workers.forked import Forked
-from flyte_jupyter.errors import StoreError
+from flyte_jupyter.errors import Error, StoreError
 from flyte_jupyter.runs.locks import acquire
 from flyte_jupyter.runs.store import RunStore
 
@@ -105,7 +106,7 @@ async def started(how: Serving, folders: Folders, url: str) -> AsyncIterator[App
     """Start the parts of an endpoint, and stop them in the end."""
     bells, secret = Bells(), folders.secret()
     links = Links(folders, secret)
-    links.url = url
+    links.origin = url.rpartition("/")[0]
     store = RunStore.open(folders.store)
     state, output = State(folders.state, bells), Output(folders, bells)
     held = await _earlier_gone(folders)
@@ -121,7 +122,8 @@ async def started(how: Serving, folders: Folders, url: str) -> AsyncIterator[App
     )  # fmt: skip
     try:
         await workers.settle()
-        warming = asyncio.ensure_future(workers.warm())
+        warming = asyncio.ensure_future(_warmed(workers))
+        await _swept(state, folders)
         recorder.resumed()
         engine.resume()
         yield App(hub, secret, strict=how.strict)
@@ -133,6 +135,20 @@ async def started(how: Serving, folders: Folders, url: str) -> AsyncIterator[App
         output.close()
         state.close()
         store.close()
+
+
+async def _warmed(workers: Workers) -> None:
+    """Get ready; where that fails, the first attempt tells why."""
+    with suppress(Error):
+        await workers.warm()
+
+
+async def _swept(state: State, folders: Folders) -> None:
+    """Forget runs that the settings do not keep."""
+    old = state.old_runs(Settings.load().keep_runs)
+    for name in old:
+        state.forget_run(name)
+    await asyncio.to_thread(folders.remove_runs, old)
 
 
 async def _earlier_gone(folders: Folders) -> int:

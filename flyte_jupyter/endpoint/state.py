@@ -93,6 +93,20 @@ class State:
             raise RunNotFoundError(f"this endpoint has no run {name!r}")
         return _run(row)
 
+    def old_runs(self, keep: int) -> list[str]:
+        """Name the finished runs but the newest ``keep``."""
+        sql = (
+            "SELECT run FROM actions WHERE name = ? AND ended IS NOT NULL "
+            "ORDER BY created DESC, number DESC LIMIT -1 OFFSET ?"
+        )
+        return [name for (name,) in self._db.execute(sql, (ROOT, keep))]
+
+    def forget_run(self, name: str) -> None:
+        """Forget a run with its actions."""
+        with self.together():
+            for table in ("actions WHERE run", "attempts WHERE run", "runs WHERE name"):
+                self._db.execute(f"DELETE FROM {table} = ?", (name,))  # noqa: S608 - constants
+
     # Actions
 
     def add_action(self, action: ActionRow) -> ActionRow:

@@ -1,5 +1,6 @@
 """The endpoint is killed at any moment, and the next one goes on."""
 
+import asyncio
 import sqlite3
 import threading
 
@@ -64,8 +65,8 @@ def test_killed_amid_thirty_actions_nothing_finished_is_lost_or_run_again(own, t
     ran = lines(tmp_path / "ran")
     assert set(ran) == set(range(32))
     for name in before:  # what had ended ran once
-        done = flyte.remote.Action.get(run_name=found.name, name=name)
-        assert ran.count(done.details().outputs()[0]) == 1
+        done = flyte.remote.ActionDetails.get(run_name=found.name, name=name)
+        assert ran.count(asyncio.run(done.outputs())[0]) == 1
     store = RunStore.open(own.store)
     try:
         state = store.state(found.name)

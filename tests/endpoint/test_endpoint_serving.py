@@ -10,6 +10,7 @@ from serving import Served, run, submit, until, value
 
 serving.need_extra()
 
+import flyte.remote
 import workflows
 
 from flyte_jupyter.endpoint.found import find
@@ -93,3 +94,31 @@ def _conditions(found):
     import flyte.remote
 
     return flyte.remote.Condition.listall(run_name=found.name)
+
+
+def test_an_interpreter_without_the_sdk_is_told_with_what_to_do(tmp_path):
+    bare = Path(sys.base_prefix) / "bin" / "python3"
+    own = Served(tmp_path / "store", "--python", str(bare)).start()
+    try:
+        serving.connect(own.url)
+        found = run(workflows.add, x=1)
+        assert f"{bare} -m pip install 'flyte>=2.5,<3'" in found.details().action_details.error_info.message
+    finally:
+        own.stop()
+    assert "Traceback" not in own.log.read_text()
+
+
+def test_old_runs_are_forgotten_as_the_settings_say(tmp_path):
+    own = Served(tmp_path / "store", environment={"FLYTE_JUPYTER_KEEP_RUNS": "1"}).start()
+    try:
+        serving.connect(own.url)
+        first, second = (run(workflows.add, x=x) for x in range(2))
+        own.stop()
+        own.start()
+        assert [r.name for r in flyte.remote.Run.listall()] == [second.name]
+        assert value(flyte.remote.Run.get(second.name)) == 2
+        left = {p.name for p in (own.folder / "data" / "runs").iterdir()}
+        assert left == {second.name}
+        assert not (own.folder / "attempts" / first.name).exists()
+    finally:
+        own.stop()

@@ -34,6 +34,9 @@ WARM = (
 """What a worker needs before its body runs; what is missing in a version of the SDK is left out."""
 
 TOKEN = "FLYTE_JUPYTER_WORKER"  # noqa: S105 - the name of a variable that marks a worker's processes
+NO_SDK = 3
+"""The exit status that says that the SDK cannot be imported."""
+
 _PDEATHSIG, _SUBREAPER = 1, 36
 _loops: list[Any] = []  # the SDK's background loops, found before the collector forgets them
 
@@ -41,7 +44,11 @@ _loops: list[Any] = []  # the SDK's background loops, found before the collector
 def main(descriptor: int) -> None:
     """Load the SDK, say so, and serve until the endpoint is gone."""
     link = socket.socket(fileno=descriptor)
-    importlib.import_module("flyte")
+    try:
+        importlib.import_module("flyte")
+    except ImportError as error:
+        print(f"{sys.executable}: {error}", file=sys.stderr)  # noqa: T201 - the endpoint's log
+        sys.exit(NO_SDK)
     for name in WARM:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
@@ -254,6 +261,7 @@ def _prctl(option: int, value: int) -> None:
 
 
 if __name__ == "__main__":
+    del sys.path[0]  # this folder: what is beside this file is not to be found by the names that users give
     if len(sys.argv) > 2:  # noqa: PLR2004 - a folder and a process
         sys.exit(single(sys.argv[1], int(sys.argv[2])))
     main(int(sys.argv[1]))
