@@ -23,3 +23,10 @@ def served(tmp_path_factory):
     yield found
     found.stop()
     assert "Traceback" not in found.log.read_text(), found.log.read_text()
+
+
+@pytest.fixture(autouse=True)
+def connected(served):
+    """The official SDK is connected to the endpoint of the session, whatever the test before did."""
+    if serving.connected != [served.url]:
+        serving.connect(served.url)

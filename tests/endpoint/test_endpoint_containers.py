@@ -58,7 +58,7 @@ def image(engine):  # noqa: F811 - the fixture
 
 
 @pytest.fixture
-def own(image, tmp_path, served):
+def own(image, tmp_path):
     """An endpoint whose attempts run in containers, in which tasks of ``workflows`` have the image."""
     os.environ["BOXED_IMAGE"] = image  # before the module with the tasks is imported
     found = Served(tmp_path / "store", "--workers", "container").start()
@@ -67,7 +67,6 @@ def own(image, tmp_path, served):
     yield found
     if found.process.poll() is None:
         found.stop()
-    serving.connect(served.url)
 
 
 def containers(engine, own):  # noqa: F811

@@ -27,12 +27,6 @@ def own(tmp_path):
         found.stop()
 
 
-@pytest.fixture(autouse=True)
-def connected_again(served):
-    yield
-    serving.connect(served.url)
-
-
 def finished(own):
     """The actions that have ended well, as the endpoint wrote them."""
     with sqlite3.connect(own.folder / "state.db") as db:

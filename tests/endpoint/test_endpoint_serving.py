@@ -4,7 +4,6 @@ import sys
 from pathlib import Path
 
 import psutil
-import pytest
 import serving
 from serving import Served, run, submit, until, value
 
@@ -16,12 +15,6 @@ import workflows
 from flyte_jupyter.endpoint.found import find
 
 sys.path.append(str(Path(__file__).parents[1] / "lab"))
-
-
-@pytest.fixture(autouse=True)
-def connected_again(served):
-    yield
-    serving.connect(served.url)
 
 
 def test_cold_workers_do_the_same(tmp_path):
