@@ -14,6 +14,7 @@ from flyte_jupyter.endpoint.bounds import Bounds, bounds
 from flyte_jupyter.endpoint.gates import Gates
 from flyte_jupyter.endpoint.observer import Observer
 from flyte_jupyter.endpoint.outcomes import timed_out
+from flyte_jupyter.endpoint.recovering import recovered
 from flyte_jupyter.endpoint.results import Results
 from flyte_jupyter.endpoint.state import State
 from flyte_jupyter.endpoint.values import ROOT, TASK, ActionRow, Outcome, Phase, RunRow
@@ -58,7 +59,7 @@ class Engine:
         """Take an action of a run; False if it is there already and goes on, or is done."""
         known = self._state.find_action(action.run, action.name)
         if known is None:
-            self._take(self._state.add_action(action))
+            self._take(self._state.add_action(recovered(self._state, action) or action))
         elif known.stale:
             self._take(self._restarted(known, action))
         return known is None or known.stale
@@ -95,7 +96,7 @@ class Engine:
 
     def _take(self, action: ActionRow) -> None:
         self._observer.queued(action)
-        if action.phase.terminal:  # a trace comes with its end
+        if action.phase.terminal:  # a trace comes with its end, and so does what is recovered
             self._observer.ended(action)
             return
         self._wait_for(action)
