@@ -4,11 +4,12 @@ import asyncio
 import json
 import os
 import resource
+import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -199,6 +200,21 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._app = app
 
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """End in good order when interrupted or terminated."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._leave)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
+
+    def _leave(self) -> None:
+        self.should_exit = True
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop serving."""
         self._app.close()
@@ -236,7 +252,9 @@ def _many_files() -> None:
 
 
 def _other(folders: Folders) -> Found:
-    found = find(folders.store)
+    end = time.monotonic() + _GOING
+    while (found := find(folders.store)) is None and time.monotonic() < end:
+        time.sleep(_STEP)  # it is just starting
     if found is None:
         raise StoreError(
             f"another process is starting or stopping the endpoint of {folders.store}; try again"
