@@ -17,6 +17,8 @@ sys.path.append(str(Path(__file__).parents[1]))
 import dockers
 from dockers import engine  # noqa: F401 - a fixture
 
+pytestmark = pytest.mark.usefixtures("connected")
+
 SITE = f"usr/local/lib/{dockers.STEM}/site-packages"
 A0 = "#!/usr/local/bin/python3\nimport sys\nfrom flyte._bin.runtime import main\nsys.exit(main())\n"
 # The runtime unpacks its code by ``tar ... FILE -C FOLDER``; the image has no other tar.

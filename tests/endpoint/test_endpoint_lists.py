@@ -19,7 +19,7 @@ import flyte.remote
 import workflows
 from flyte.remote import TimeFilter
 
-pytestmark = pytest.mark.usefixtures("served")
+pytestmark = pytest.mark.usefixtures("connected")
 
 
 @pytest.fixture(scope="module")

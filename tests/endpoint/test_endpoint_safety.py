@@ -25,6 +25,8 @@ import workflows
 
 from flyte_jupyter.endpoint.starting import ensure
 
+pytestmark = pytest.mark.usefixtures("connected")
+
 RUN = {"org": "local", "project": "flytesnacks", "domain": "development", "name": "r1"}
 UPLOAD = {
     "project": "flytesnacks",

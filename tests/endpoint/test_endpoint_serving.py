@@ -5,6 +5,7 @@ import threading
 from pathlib import Path
 
 import psutil
+import pytest
 import serving
 from serving import Served, run, submit, until, value
 
@@ -17,6 +18,9 @@ from flyte_jupyter.endpoint.found import find
 from flyte_jupyter.endpoint.starting import ensure
 
 sys.path.append(str(Path(__file__).parents[1] / "lab"))
+
+
+pytestmark = pytest.mark.usefixtures("connected")
 
 
 def test_cold_workers_do_the_same(tmp_path):
