@@ -37,7 +37,7 @@ _MAKERS: tuple[tuple[Callable[..., Any], Callable[[Hub], Any]], ...] = (
 
 
 class App:
-    """Answers requests below ``/<secret>/``; refuses all others.
+    """Answers requests below ``/<secret>/``, and signed links below ``/files/``; refuses all others.
 
     Args:
         hub: what the services work with.
@@ -73,12 +73,12 @@ class App:
             return
         self._asked = time.monotonic()
         word, _, rest = scope["path"].lstrip("/").partition("/")
-        if not hmac.compare_digest(word.encode(), self._secret.encode()):
+        if word == "files":
+            await files.serve(scope, receive, send, rest, self._links)
+        elif not hmac.compare_digest(word.encode(), self._secret.encode()):
             await files.answer(
                 send, 403, "this is not the URL of the endpoint; see endpoint.json in its store"
             )
-        elif rest.startswith("files/"):
-            await files.serve(scope, receive, send, rest.removeprefix("files/"), self._links)
         elif rest:
             await self._serve(scope, receive, send, f"/{rest}")
         else:

@@ -14,6 +14,7 @@ from flyte_jupyter.endpoint.bounds import Bounds, bounds
 from flyte_jupyter.endpoint.gates import Gates
 from flyte_jupyter.endpoint.observer import Observer
 from flyte_jupyter.endpoint.outcomes import timed_out
+from flyte_jupyter.endpoint.recovering import recovered
 from flyte_jupyter.endpoint.results import Results
 from flyte_jupyter.endpoint.state import State
 from flyte_jupyter.endpoint.values import ROOT, TASK, ActionRow, Outcome, Phase, RunRow
@@ -58,7 +59,7 @@ class Engine:
         """Take an action of a run; False if it is there already and goes on, or is done."""
         known = self._state.find_action(action.run, action.name)
         if known is None:
-            self._take(self._state.add_action(action))
+            self._take(self._state.add_action(recovered(self._state, action) or action))
         elif known.stale:
             self._take(self._restarted(known, action))
         return known is None or known.stale
@@ -95,7 +96,7 @@ class Engine:
 
     def _take(self, action: ActionRow) -> None:
         self._observer.queued(action)
-        if action.phase.terminal:  # a trace comes with its end
+        if action.phase.terminal:  # a trace comes with its end, and so does what is recovered
             self._observer.ended(action)
             return
         self._wait_for(action)
@@ -154,9 +155,10 @@ class Engine:
                 if action.phase.terminal:
                     return
             outcome = await self._deadline(action, spec, limits)
-            if cached and outcome.phase is Phase.SUCCEEDED:
+            kept = cached and outcome.phase is Phase.SUCCEEDED
+            if kept:
                 self._results.keep(action.key, self._state.action(action.run, action.name).outputs)
-        self._end(action, outcome)
+        self._end(action, outcome, **({"cache": POPULATED} if kept else {}))
 
     def _asked(self, action: ActionRow, age: float) -> ActionRow:
         spec: Any = run_pb2.RunSpec.FromString(self._state.run(action.run).spec)
@@ -180,16 +182,14 @@ class Engine:
             return timed_out("DEADLINE_EXCEEDED", text)
 
     async def _tried(self, action: ActionRow, spec: Any, limits: Bounds) -> Outcome:
-        number = self._attempts.next_of(action)
-        resumed = number == action.attempts
+        number, outcome = self._attempts.left(action)
         most = limits.attempts + action.before
         while True:
-            outcome = self._attempts.finished(action, number) if resumed else None
             if outcome is None:
                 outcome = await self._once(action, spec, limits, number)
             last = outcome.phase is Phase.SUCCEEDED or not outcome.again or number >= most
             pause = None if last else limits.pause_before(number + 1 - action.before)
-            self._attempts.over(action, number, outcome)
+            self._attempts.over(action, outcome)
             if outcome.phase is not Phase.SUCCEEDED:
                 self._observer.failed(action, number, outcome, pause)
             if pause is None:
@@ -197,7 +197,7 @@ class Engine:
             self._state.set_action(action.run, action.name, phase=Phase.QUEUED)
             await asyncio.sleep(pause)
             self._state.forget_failed(action.run, action.name)
-            number, resumed = number + 1, False
+            number, outcome = number + 1, None
 
     async def _once(self, action: ActionRow, spec: Any, limits: Bounds, number: int) -> Outcome:
         key = (action.run, action.name)
@@ -227,8 +227,8 @@ class Engine:
             **more,
         }
         ended = self._state.set_action(action.run, action.name, **changes)
-        if outcome.phase is Phase.ABORTED:
-            self._attempts.over(ended, ended.attempts, outcome)
+        if outcome.phase is not Phase.SUCCEEDED:
+            self._attempts.over(ended, outcome)
         self._waited_for(action)
         self._observer.ended(ended)
         if action.name == ROOT:

@@ -4,17 +4,19 @@ import asyncio
 import json
 import os
 import resource
+import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
 
 from flyte_jupyter import __version__
+from flyte_jupyter.config import Settings
 from flyte_jupyter.endpoint.app import App
 from flyte_jupyter.endpoint.attempts import Attempts
 from flyte_jupyter.endpoint.bells import Bells
@@ -33,7 +35,7 @@ from flyte_jupyter.endpoint.workers.base import Workers
 from flyte_jupyter.endpoint.workers.cold import Cold
 from flyte_jupyter.endpoint.workers.containers import Containers
 from flyte_jupyter.endpoint.workers.forked import Forked
-from flyte_jupyter.errors import StoreError
+from flyte_jupyter.errors import Error, StoreError
 from flyte_jupyter.runs.locks import acquire
 from flyte_jupyter.runs.store import RunStore
 
@@ -105,7 +107,7 @@ async def started(how: Serving, folders: Folders, url: str) -> AsyncIterator[App
     """Start the parts of an endpoint, and stop them in the end."""
     bells, secret = Bells(), folders.secret()
     links = Links(folders, secret)
-    links.url = url
+    links.origin = url.rpartition("/")[0]
     store = RunStore.open(folders.store)
     state, output = State(folders.state, bells), Output(folders, bells)
     held = await _earlier_gone(folders)
@@ -121,7 +123,8 @@ async def started(how: Serving, folders: Folders, url: str) -> AsyncIterator[App
     )  # fmt: skip
     try:
         await workers.settle()
-        warming = asyncio.ensure_future(workers.warm())
+        warming = asyncio.ensure_future(_warmed(workers))
+        await _swept(state, folders)
         recorder.resumed()
         engine.resume()
         yield App(hub, secret, strict=how.strict)
@@ -133,6 +136,20 @@ async def started(how: Serving, folders: Folders, url: str) -> AsyncIterator[App
         output.close()
         state.close()
         store.close()
+
+
+async def _warmed(workers: Workers) -> None:
+    """Get ready; where that fails, the first attempt tells why."""
+    with suppress(Error):
+        await workers.warm()
+
+
+async def _swept(state: State, folders: Folders) -> None:
+    """Forget runs that the settings do not keep."""
+    old = state.old_runs(Settings.load().keep_runs)
+    for name in old:
+        state.forget_run(name)
+    await asyncio.to_thread(folders.remove_runs, old)
 
 
 async def _earlier_gone(folders: Folders) -> int:
@@ -183,6 +200,21 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._app = app
 
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """End in good order when interrupted or terminated."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._leave)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
+
+    def _leave(self) -> None:
+        self.should_exit = True
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop serving."""
         self._app.close()
@@ -220,7 +252,9 @@ def _many_files() -> None:
 
 
 def _other(folders: Folders) -> Found:
-    found = find(folders.store)
+    end = time.monotonic() + _GOING
+    while (found := find(folders.store)) is None and time.monotonic() < end:
+        time.sleep(_STEP)  # it is just starting
     if found is None:
         raise StoreError(
             f"another process is starting or stopping the endpoint of {folders.store}; try again"

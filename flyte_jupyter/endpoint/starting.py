@@ -40,7 +40,7 @@ def ensure(store: Path, slots: int = 0) -> Found:
         )  # fmt: skip
     end = time.monotonic() + _PATIENCE
     while (found := find(store)) is None:
-        if process.poll() is not None and find(store) is None:
+        if process.poll() and find(store) is None:
             raise InitializationError(f"the endpoint of {store} did not start: {_last(log)}")
         if time.monotonic() > end:
             raise InitializationError(f"the endpoint of {store} does not answer; see {log}")

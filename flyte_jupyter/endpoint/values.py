@@ -56,6 +56,8 @@ class RunRow:
         created: when it was submitted.
         base: the folder of its inputs and outputs.
         recorded: whether it is in the run store, too.
+        start: when it began, as its tasks are told; a run that recovers another one has that one's, as the
+            names of actions depend on it.
     """
 
     name: str
@@ -65,6 +67,7 @@ class RunRow:
     created: float
     base: str
     recorded: bool = True
+    start: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

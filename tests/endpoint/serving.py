@@ -26,6 +26,9 @@ LACKING = [
 REASON = f"needs {', '.join(LACKING)}: pip install 'flyte-jupyter[endpoint]' 'flyte>=2.5,<3'"
 
 
+connected = []  # where the official SDK in this process is connected to
+
+
 class Served:
     """An endpoint process over a store.
 
@@ -93,6 +96,7 @@ def connect(url):
     """Connect the official SDK in this process."""
     import flyte
 
+    connected[:] = [url]
     flyte.init(
         endpoint=url, insecure=True, org="local", project="flytesnacks", domain="development", root_dir=HERE
     )

@@ -17,6 +17,8 @@ sys.path.append(str(Path(__file__).parents[1]))
 import dockers
 from dockers import engine  # noqa: F401 - a fixture
 
+pytestmark = pytest.mark.usefixtures("connected")
+
 SITE = f"usr/local/lib/{dockers.STEM}/site-packages"
 A0 = "#!/usr/local/bin/python3\nimport sys\nfrom flyte._bin.runtime import main\nsys.exit(main())\n"
 # The runtime unpacks its code by ``tar ... FILE -C FOLDER``; the image has no other tar.
@@ -58,7 +60,7 @@ def image(engine):  # noqa: F811 - the fixture
 
 
 @pytest.fixture
-def own(image, tmp_path, served):
+def own(image, tmp_path):
     """An endpoint whose attempts run in containers, in which tasks of ``workflows`` have the image."""
     os.environ["BOXED_IMAGE"] = image  # before the module with the tasks is imported
     found = Served(tmp_path / "store", "--workers", "container").start()
@@ -67,7 +69,6 @@ def own(image, tmp_path, served):
     yield found
     if found.process.poll() is None:
         found.stop()
-    serving.connect(served.url)
 
 
 def containers(engine, own):  # noqa: F811

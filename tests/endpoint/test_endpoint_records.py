@@ -17,6 +17,8 @@ from flyte_jupyter.errors import InitializationError
 from flyte_jupyter.runs.store import RunStore
 from flyte_jupyter.types.packed import unpack
 
+pytestmark = pytest.mark.usefixtures("connected")
+
 
 @pytest.fixture(scope="module")
 def store(served):

@@ -18,7 +18,7 @@ import psutil
 import workflows
 from flyte.models import ActionPhase
 
-pytestmark = pytest.mark.usefixtures("served")
+pytestmark = pytest.mark.usefixtures("connected")
 
 
 def actions(found):
@@ -123,7 +123,7 @@ def test_a_cached_task_runs_once(tmp_path):
     first, second = (run(workflows.remembered, folder=str(tmp_path), x=4) for _ in range(2))
     assert value(first) == value(second) == 8
     assert (tmp_path / "calls").read_text() == "x"
-    assert [r.action.pb2.status.cache_status for r in (first, second)] == [1, 2]  # a miss, a hit
+    assert [r.action.pb2.status.cache_status for r in (first, second)] == [3, 2]  # populated, a hit
     refreshed = run(workflows.remembered, folder=str(tmp_path), x=4, options={"overwrite_cache": True})
     assert value(refreshed) == 8
     assert (tmp_path / "calls").read_text() == "xx"

@@ -1,6 +1,7 @@
 """How an endpoint is started: with other workers, from Jupyter Server, for as long as it is needed."""
 
 import sys
+import threading
 from pathlib import Path
 
 import psutil
@@ -10,17 +11,16 @@ from serving import Served, run, submit, until, value
 
 serving.need_extra()
 
+import flyte.remote
 import workflows
 
 from flyte_jupyter.endpoint.found import find
+from flyte_jupyter.endpoint.starting import ensure
 
 sys.path.append(str(Path(__file__).parents[1] / "lab"))
 
 
-@pytest.fixture(autouse=True)
-def connected_again(served):
-    yield
-    serving.connect(served.url)
+pytestmark = pytest.mark.usefixtures("connected")
 
 
 def test_cold_workers_do_the_same(tmp_path):
@@ -93,3 +93,68 @@ def _conditions(found):
     import flyte.remote
 
     return flyte.remote.Condition.listall(run_name=found.name)
+
+
+def test_an_interpreter_without_the_sdk_is_told_with_what_to_do(tmp_path):
+    bare = Path(sys.base_prefix) / "bin" / "python3"
+    own = Served(tmp_path / "store", "--python", str(bare)).start()
+    try:
+        serving.connect(own.url)
+        found = run(workflows.add, x=1)
+        assert f"{bare} -m pip install 'flyte>=2.5,<3'" in found.details().action_details.error_info.message
+    finally:
+        own.stop()
+    assert "Traceback" not in own.log.read_text()
+
+
+def test_old_runs_are_forgotten_as_the_settings_say(tmp_path):
+    own = Served(tmp_path / "store", environment={"FLYTE_JUPYTER_KEEP_RUNS": "1"}).start()
+    try:
+        serving.connect(own.url)
+        first, second = (run(workflows.add, x=x) for x in range(2))
+        own.stop()
+        own.start()
+        assert [r.name for r in flyte.remote.Run.listall()] == [second.name]
+        assert value(flyte.remote.Run.get(second.name)) == 2
+        left = {p.name for p in (own.folder / "data" / "runs").iterdir()}
+        assert left == {second.name}
+        assert not (own.folder / "attempts" / first.name).exists()
+    finally:
+        own.stop()
+
+
+def test_it_ends_in_good_order_when_terminated_amid_a_run(tmp_path):
+    own = Served(tmp_path / "store").start()
+    serving.connect(own.url)
+    found = submit(workflows.sleeps, folder=str(tmp_path), seconds=600.0)
+    pids = until(lambda: (tmp_path / "pids").exists() and (tmp_path / "pids").read_text().split())
+    own.process.terminate()
+    assert own.process.wait(20) == 0
+    own.process.stdout.close()
+    assert find(own.store) is None
+    assert not (own.store / "endpoint.json").exists()
+    assert not [
+        pid for pid in pids if psutil.pid_exists(int(pid)) and psutil.Process(int(pid)).status() != "zombie"
+    ]
+    assert own.log.read_text() == ""
+    own.start()
+    (tmp_path / "pids").unlink()
+    until((tmp_path / "pids").exists, what="the next attempt of the endpoint")
+    assert flyte.remote.Run.get(found.name).details().action_details.attempts == 1
+    found.abort()
+    found.wait(quiet=True)
+    own.stop()
+
+
+def test_two_who_start_it_at_once_find_the_same(tmp_path):
+    begun = [threading.Thread(target=lambda: found.append(ensure(tmp_path / "store"))) for _ in range(3)]
+    found = []
+    for one in begun:
+        one.start()
+    for one in begun:
+        one.join(60)
+    assert len(found) == 3
+    assert len(set(found)) == 1
+    process = psutil.Process(found[0].pid)
+    process.terminate()
+    process.wait(20)

@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import flyte
+import flyte.remote
 import flyte.report
 from flyte.io import DataFrame, File
 
@@ -283,3 +284,24 @@ async def reused(x: int) -> int:
 @env.task
 async def nested(folder: str) -> str:
     return await catches.aio("deep inside")
+
+
+@env.task
+async def halfway(folder: str) -> int:
+    done = await asyncio.gather(*[marks.aio(folder, i, 0.0) for i in range(3)])
+    if not Path(folder, "mended").exists():
+        raise RuntimeError("not yet mended")
+    return sum(done)
+
+
+@env.task
+async def spawns(x: int) -> int:
+    inner = await flyte.run.aio(add, x=x)
+    await inner.wait.aio(quiet=True)
+    return (await inner.outputs.aio())[0]
+
+
+@env.task
+async def by_name(x: int) -> int:
+    found = flyte.remote.Task.get("wf.add", auto_version="latest")
+    return await found(x=x, y=1)

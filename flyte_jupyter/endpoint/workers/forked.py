@@ -12,6 +12,7 @@ from typing import Any
 from flyte_jupyter.endpoint.values import Launch
 from flyte_jupyter.endpoint.workers.base import Ending, Heard, Started, prepared
 from flyte_jupyter.endpoint.workers.pipes import Pipes
+from flyte_jupyter.endpoint.workers.zygote import NO_SDK
 from flyte_jupyter.errors import RuntimeSystemError
 
 _KILLED = -9
@@ -79,7 +80,8 @@ class Forked:
         here.setblocking(False)
         self._process = await asyncio.create_subprocess_exec(
             self._python, str(_SCRIPT), str(there.fileno()),
-            stdin=asyncio.subprocess.DEVNULL, pass_fds=(there.fileno(), self._held), start_new_session=True,
+            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
+            pass_fds=(there.fileno(), self._held), start_new_session=True,
             env={**os.environ, "DO_NOT_TRACK": "1"},
         )  # fmt: skip
         there.close()
@@ -93,14 +95,16 @@ class Forked:
             raise
         if not hello:
             here.close()
-            code = await self._process.wait()
-            raise RuntimeSystemError(
-                "WorkerError",
-                f"the worker process of {self._python} ended with status {code} when it started",
-            )
+            raise RuntimeSystemError("WorkerError", self._why(await self._process.wait()))
         self._link = here
         loop.add_reader(here, self._readable)
         return here
+
+    def _why(self, code: int) -> str:
+        if code == NO_SDK:
+            install = f"{self._python} -m pip install 'flyte>=2.5,<3'"
+            return f"{self._python}, which runs tasks, has not the official SDK. Run: {install}"
+        return f"the warm process of {self._python} ended with status {code} when it started"
 
     def _readable(self) -> None:
         link = self._link
