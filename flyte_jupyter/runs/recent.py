@@ -5,7 +5,7 @@ from flyte_jupyter.runs.events import Event, RunStarted
 _RUNS = 8
 _EVENTS = 256
 _BYTES = 1 << 20
-"""Events, and bytes of them, up to which a run is small: folding these is quicker than asking the database."""
+"""Events, and bytes of them, up to which a run is small: to fold these is quicker than to ask the disk."""
 
 
 class Recent:
