@@ -164,6 +164,46 @@ def test_a_log_of_many_lines_is_searched(lab, runs):
     lab.shot("log")
 
 
+def test_a_log_that_is_too_long_to_be_shown_is_searched_to_its_beginning(lab, runs):
+    store = RunStore.open(lab.home)
+    e = Clock("long-log")
+    for event in [*e.begin("flights.talk"), e(AttemptStarted, attempt=1)]:
+        store.append(event)
+    for part in range(12):
+        text = "".join(f"part {part} line {n} {'.' * 80}\n" for n in range(10_000))
+        store.log("long-log", "a0", 1, "stdout", text)
+        store.flush()
+    store.append(e(ActionSucceeded))
+    store.close()
+    lab.do("flyte:open-run", run="long-log", near="book.ipynb")
+    run = opened(lab)
+    run.get_by_role("tab", name="Log", exact=True).click()
+    expect(run.get_by_text("The log is long; its end is shown.")).to_be_visible()
+    expect(run.get_by_text("part 11 line 9999 ")).to_be_visible()
+
+    search = run.get_by_role("searchbox", name="Search in the log")
+    search.fill("line 77 ")
+    expect(run.get_by_text("1 of 12", exact=True)).to_be_visible()
+    current = run.locator(".flyte-LogLine.flyte-mod-current")
+    expect(current).to_contain_text("part 0 line 77 ")
+    expect(run.get_by_text("The log is long; a part of it is shown.")).to_be_visible()
+    search.press("Enter")
+    expect(current).to_contain_text("part 1 line 77 ")
+    expect(current).to_be_in_viewport()
+    search.press("Shift+Enter")
+    search.press("Shift+Enter")
+    expect(current).to_contain_text("part 11 line 77 ")
+    lab.shot("log-long")
+    run.get_by_role("button", name="Beginning").click()
+    expect(run.get_by_text("part 0 line 0 ")).to_be_visible()
+    run.get_by_role("button", name="Only matches").click()
+    expect(run.locator(".flyte-LogLine")).to_have_count(12)
+    search.fill(".....")
+    expect(run.get_by_text("1 of the first 1,000", exact=True)).to_be_visible()
+    run.get_by_role("button", name="Search on").click()
+    expect(run.get_by_text("1 of the first 2,000", exact=True)).to_be_visible()
+
+
 def test_a_large_frame_is_paged_sorted_and_filtered(lab, runs):
     run = open_run(lab, runs)
     run.get_by_role("tab", name="Inputs and outputs").click()

@@ -7,7 +7,7 @@ import { duration, label, took } from '../format';
 import { LOOKS, lookOf } from '../looks';
 import { type Row, rows } from '../rows';
 import { useView } from './context';
-import { Pill } from './parts';
+import { Pill, Search } from './parts';
 import { VirtualRows } from './VirtualRows';
 
 const ROW = 26;
@@ -125,15 +125,7 @@ export function Timeline(props: {
   };
   return (
     <div className="flyte-Timeline">
-      <input
-        type="search"
-        className="flyte-Input"
-        placeholder={trans.__('Filter actions')}
-        aria-label={trans.__('Filter actions')}
-        value={kept.text}
-        onChange={event => change({ text: event.target.value })}
-        onKeyDown={event => event.stopPropagation()}
-      />
+      <Search label={trans.__('Filter actions')} text={kept.text} onText={text => change({ text })} />
       <VirtualRows
         count={shown.length}
         rowHeight={ROW}
