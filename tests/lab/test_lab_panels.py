@@ -1,7 +1,7 @@
 """The forms: what is pressed acts on what is seen, and the code that is shown is what is done."""
 
 import pytest
-from pages import AXE, LACKING, Page, launched, violations
+from pages import AXE, LACKING, Page, violations
 from served import enable
 
 playwright = pytest.importorskip("playwright.sync_api")
@@ -43,9 +43,8 @@ CELLS = (
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    with playwright.sync_playwright() as started, pytest.MonkeyPatch.context() as patch:
-        browser = launched(started)
+def lab(tmp_path_factory, browser):
+    with pytest.MonkeyPatch.context() as patch:
         folder = tmp_path_factory.mktemp("lab")
         enable(folder / "enabled", patch)
         lab = Page(folder / "served", browser).open(*CELLS)
@@ -53,7 +52,6 @@ def lab(tmp_path_factory):
         lab.run(0)
         yield lab
         lab.close()
-        browser.close()
 
 
 def form(lab, name):

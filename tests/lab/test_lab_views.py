@@ -4,7 +4,7 @@ import json
 
 import pytest
 from eventlogs import Clock
-from pages import AXE, LACKING, Page, launched, python, violations
+from pages import AXE, LACKING, Page, python, violations
 from served import enable
 
 from flyte_jupyter.runs.events import ActionSucceeded, AttemptStarted
@@ -49,14 +49,6 @@ def wide(store, count, run="wide"):
         events += e.work(f"a{n + 1}")
     for event in [*events, e(ActionSucceeded)]:
         store.append(event)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with playwright.sync_playwright() as started:
-        browser = launched(started)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -14,14 +14,6 @@ from urllib.request import urlopen
 import nbformat
 from kernel import _ROOT
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-MISSING = CHROMIUM is None and os.environ.get("CI") != "true"
-"""No browser is here, and none has to be: where tests are run for everybody, its absence is a failure."""
-
-_FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --disable-dev-shm-usage"
-)
 _SESSION = "window.jupyterapp?.shell?.currentWidget?.sessionContext"
 _IDLE = (
     f"() => {{ const session = {_SESSION}; "
@@ -117,12 +109,12 @@ class Lab:
     def close(self) -> None:
         self.page.close()
         self._server.terminate()
-        self._server.wait(20)
-
-
-def launched(playwright):
-    """Start the browser."""
-    return playwright.chromium.launch(executable_path=CHROMIUM, args=_FLAGS.split())
+        try:
+            self._server.wait(20)
+        except subprocess.TimeoutExpired:
+            self._server.send_signal(signal.SIGABRT)  # it writes where each of its threads is
+            self._server.wait()
+            raise RuntimeError((self.folder / "server.log").read_text()[-8000:]) from None
 
 
 def _switch_off(folder: Path) -> None:
@@ -138,6 +130,7 @@ def _server(folder: Path, port: int) -> "subprocess.Popen[bytes]":
         **os.environ,
         **{name: str(folder / name.lower()) for name in names},
         "PYTHONPATH": str(_ROOT),
+        "PYTHONFAULTHANDLER": "1",
     }
     quiet = folder / "jupyterlab_settings_dir" / "@jupyterlab" / "apputils-extension"
     quiet.mkdir(parents=True)

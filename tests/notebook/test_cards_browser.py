@@ -1,8 +1,9 @@
 """Cards and frames in a real JupyterLab: nothing for axe-core to find, Stop that works, and no kernel."""
 
 import pytest
+from browsers import MISSING
 from lab import _CELLS as CELLS_OF
-from lab import MISSING, Lab, launched
+from lab import Lab
 
 from flyte_jupyter.runs.store import RunStore
 
@@ -62,14 +63,6 @@ _OPTIONS = {
     # An output is a part of the page, and a report a page of its own: landmarks and headings are not ours.
     "rules": {"region": {"enabled": False}, "page-has-heading-one": {"enabled": False}},
 }
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with playwright.sync_playwright() as started:
-        opened = launched(started)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")
