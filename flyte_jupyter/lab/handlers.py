@@ -17,6 +17,7 @@ from flyte_jupyter.lab.quickstart import quickstart
 from flyte_jupyter.lab.stopping import stop
 from flyte_jupyter.lab.stores import Stores, identity_of
 from flyte_jupyter.lab.values import Values
+from flyte_jupyter.notebook.render.marks import marks
 from flyte_jupyter.notebook.render.report import POLICY, report_page
 from flyte_jupyter.runs.state import ActionState
 from flyte_jupyter.runs.store import RunStore
@@ -139,6 +140,16 @@ class Row(Handler):
         if row is None:
             raise web.HTTPError(404, _text(RunNotFoundError(f"the run store has no run {run!r}")))
         self.finish(json.dumps(row))
+
+
+class Marks(Handler):
+    """What tells calls of one task apart."""
+
+    @web.authenticated
+    @authorized
+    async def get(self, run: str) -> None:
+        """``{"marks": {action: the inputs in which it differs from others of its name}}``."""
+        await self.answer(lambda store: {"marks": dict(marks(store.state(run).actions.values()))})
 
 
 class Events(Handler):
@@ -272,6 +283,7 @@ def routes(stores: Stores) -> list[tuple[str, type[Handler], dict[str, Any]]]:
         run: OneRun,
         f"{run}/row": Row,
         f"{run}/events": Events,
+        f"{run}/marks": Marks,
         f"{run}/abort": Abort,
         f"{run}/compare/([^/]+)": Comparison,
         f"{run}{action}/logs": Logs,

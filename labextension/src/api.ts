@@ -132,6 +132,12 @@ export class Api {
     return this._get(`${path(run)}/events`, { near, after });
   }
 
+  /** What tells calls of one task apart, by their actions' names. */
+  async marks(near: string, run: string, signal?: AbortSignal): Promise<Readonly<Record<string, string>>> {
+    const found = await this._get<{ marks: Record<string, string> }>(`${path(run)}/marks`, { near }, signal);
+    return found.marks;
+  }
+
   logs(near: string, run: string, action: string, query: Query, signal?: AbortSignal): Promise<LogPage> {
     return this._get(`${path(run, action)}/logs`, { near, ...query }, signal);
   }

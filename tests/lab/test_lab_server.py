@@ -40,6 +40,7 @@ def run():
 
 def test_without_a_token_nothing_is_told(server, run):
     paths = ["status", "runs", f"runs/{run.name}", f"runs/{run.name}/row", f"runs/{run.name}/events"]
+    paths += [f"runs/{run.name}/marks"]
     paths += [f"runs/{run.name}/compare/{run.name}"]
     paths += [
         f"runs/{run.name}/actions/a0/{what}" for what in ("logs", "values", "report", "frames/outputs/o0")
@@ -159,6 +160,14 @@ def test_events_fold_to_the_state(server, run):
     for _, event in rest:
         state = advance(state, from_json(json.dumps(event)))
     assert state.phase == "SUCCEEDED"
+
+
+def test_calls_of_one_task_are_told_apart_by_their_inputs(server, run):
+    marks = server.get(f"runs/{run.name}/marks").json["marks"]
+
+    calls = [action.name for action in run.state.actions.values() if action.task == square.name]
+    assert {name: marks[name] for name in calls} == dict(zip(calls, "012", strict=True))
+    assert "a0" not in marks
 
 
 def test_logs_come_in_parts_and_are_searched(server, run):

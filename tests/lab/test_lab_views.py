@@ -140,6 +140,26 @@ def test_a_run_is_walked_through_by_keyboard(lab, runs):
     expect(run.locator(".flyte-DetailTitle")).to_contain_text("clean")
 
 
+def test_the_calls_of_a_map_are_told_apart_by_their_inputs(lab, runs):
+    run = open_run(lab, runs, at=1)
+    graph = run.get_by_role("application")
+    graph.focus()
+    graph.press("ArrowRight")
+    graph.press("Enter")
+    graph.press("ArrowRight")
+    expect(run.get_by_role("status").get_by_text("clean(0): 1 succeeded", exact=True)).to_have_count(1)
+    run.get_by_role("tab", name="Timeline").click()
+    tree = run.get_by_role("tree")
+    for n in range(4):
+        expect(tree.get_by_role("treeitem", name=f"clean({n})")).to_be_visible()
+    tree.get_by_role("treeitem", name="clean(3)").click()
+    expect(run.locator(".flyte-DetailTitle")).to_contain_text("clean(3)")
+    expect(run.get_by_role("list", name="Errors")).to_contain_text("clean(3)")
+    run.get_by_role("searchbox", name="Filter actions").fill("clean(2")
+    expect(tree.get_by_role("treeitem")).to_have_count(1)
+    lab.shot("marks")
+
+
 def test_a_log_of_many_lines_is_searched(lab, runs):
     run = open_run(lab, runs)
     run.get_by_role("tab", name="Log", exact=True).click()
