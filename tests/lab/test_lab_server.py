@@ -7,9 +7,12 @@ import subprocess
 import sys
 
 import pytest
+from eventlogs import Clock
 from served import ROOT, TOKEN, part
 
 import flyte_jupyter as flyte
+from flyte_jupyter.lab.stores import Stores
+from flyte_jupyter.lab.watching import Watch
 from flyte_jupyter.runs.events import from_json
 from flyte_jupyter.runs.state import advance, fold
 from flyte_jupyter.runs.store import RunStore
@@ -208,6 +211,27 @@ def test_runs_are_compared(server, run):
     assert found["inputs"] == [{"name": "n", "before": "3", "after": "4"}]
     assert found["same_outputs"] is False
     assert [row["task"] for row in found["tasks"]] == [run.state.task, square.name]
+
+
+def test_a_store_that_was_asked_for_before_it_was_there_is_told_of_when_it_is(tmp_path, monkeypatch):
+    monkeypatch.delenv("FLYTE_JUPYTER_HOME")
+    told = []
+    stores = Stores(tmp_path)
+    watch = Watch(stores, told.append)
+    (tmp_path / "pyproject.toml").touch()
+    assert stores.near("book.ipynb") is None
+    assert watch.look() == []
+
+    store = RunStore.open(tmp_path / ".flyte")
+    for event in Clock("first").begin():
+        store.append(event)
+    store.flush()
+
+    (change,) = watch.look()
+    assert [run["run"] for run in change["runs"]] == ["first"]
+    assert watch.look() == []
+    stores.close()
+    store.close()
 
 
 def test_where_nothing_was_recorded_nothing_is_made(tmp_path, home, server):

@@ -59,7 +59,6 @@ def lab(browser, tmp_path_factory):
         lab = Page(folder / "served", browser)
     lab.names = python(lab, RUNS).split()
     lab.open("1 + 1")
-    lab.page.set_default_timeout(10_000)
     yield lab
     lab.close()
     assert [

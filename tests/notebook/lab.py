@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -35,6 +36,13 @@ _ERRORS = (
 )
 TOKEN = "token"
 
+_ONLY_IDLE = re.compile(
+    r"Thread 0x\w+ \(most recent call first\):\n.* in wait\n.* in get\n.*/anyio/.* in run\n(.*/threading.py.*\n)+"
+    r"\nCurrent thread 0x\w+ \(most recent call first\):\n.* in _shutdown\n"
+)
+"""Jupyter Server told to end while a request is under way: all is done, but a thread of anyio that has no work
+is not told to end, and Python waits for it."""
+
 
 class Lab:
     """A server with folders of its own, and one page of a browser that shows it.
@@ -65,7 +73,14 @@ class Lab:
         return self
 
     def idle(self) -> None:
-        self.page.wait_for_function(_IDLE, timeout=60_000)
+        """Wait until the kernel of the notebook that is shown is there and has nothing to do."""
+        try:
+            self.page.wait_for_function(_IDLE, timeout=90_000)
+        except Exception as error:
+            state = self.page.evaluate(
+                f"() => {_SESSION}?.session?.kernel?.status ?? String({_SESSION}?.isReady)"
+            )
+            raise RuntimeError(f"{state}: {(self.folder / 'server.log').read_text()[-8000:]}") from error
 
     def run_all(self) -> None:
         """Run all cells to the end of the last one."""
@@ -114,7 +129,9 @@ class Lab:
         except subprocess.TimeoutExpired:
             self._server.send_signal(signal.SIGABRT)  # it writes where each of its threads is
             self._server.wait()
-            raise RuntimeError((self.folder / "server.log").read_text()[-8000:]) from None
+            log = (self.folder / "server.log").read_text()
+            if not _ONLY_IDLE.search(log):
+                raise RuntimeError(log[-8000:]) from None
 
 
 def _switch_off(folder: Path) -> None:
