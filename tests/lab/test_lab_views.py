@@ -278,6 +278,23 @@ def test_the_launcher_opens_the_quickstart(lab, runs):
     assert (lab.folder / "quickstart.ipynb").exists()
 
 
+def test_the_quickstart_is_run_as_it_is(lab, runs):
+    lab.do("launcher:create")
+    lab.page.locator(".jp-LauncherCard", has_text="Flyte Quickstart").last.click()
+    lab.page.wait_for_function(
+        "() => window.jupyterapp.shell.currentWidget?.context?.path.startsWith('quickstart')"
+    )
+    lab.idle()
+    lab.run_all()
+
+    cards = lab.page.locator(".jp-OutputArea .flyte-Run")
+    lab.page.evaluate("() => window.jupyterapp.shell.currentWidget.content.scrollToItem(0)")
+    expect(cards.first).to_be_attached()
+    expect(runs.locator(".flyte-ListRow", has_text="quickstart").first).to_contain_text("succeeded")
+    lab.shot("quickstart")
+    lab.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+
+
 EVIL = [
     "<script>window.hacked = 1</script>",
     "<img src=x onerror='window.hacked = 1'>",

@@ -86,7 +86,7 @@ class Lab:
         """Run all cells to the end of the last one."""
         self.page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
         done = f"{_CELLS}.filter(c => c.model.type === 'code').every(c => c.model.executionCount)"
-        self.page.wait_for_function(f"() => {done} || {_ERRORS}.length", timeout=60_000)
+        self.page.wait_for_function(f"() => {done} || {_ERRORS}.length", timeout=180_000)
         self.idle()
         assert not (errors := self.page.evaluate(f"() => {_ERRORS}")), errors
 
