@@ -12,6 +12,7 @@ from flyte_jupyter.backends.container_plan import Plan
 from flyte_jupyter.backends.container_process import Container
 from flyte_jupyter.backends.container_refusals import NO_IMAGE
 from flyte_jupyter.backends.container_start import started
+from flyte_jupyter.backends.cores import threads_of
 from flyte_jupyter.backends.forkserver import TOKEN
 from flyte_jupyter.backends.processes import Process
 from flyte_jupyter.backends.records import levels
@@ -84,7 +85,8 @@ class ContainerBackend(WarmBackend):
         run = spec.run.name if policy and policy.scope == "run" else ""
         size = Size.of(policy) if policy else usual_size()
         key = (task.name.partition(".")[0], policy, plan, tuple(task.secrets) if plan.secrets else (), run)
-        return Breed(key=key, size=size, start=partial(self._started, plan), once=policy is None)
+        start, threads = partial(self._started, plan), threads_of(task.resources)
+        return Breed(key=key, size=size, start=start, threads=threads, once=policy is None)
 
     async def _image(self, spec: ActionSpec, emit: Emit, *, again: bool = False) -> str:
         """Get the image; who is stopped meanwhile stops that."""

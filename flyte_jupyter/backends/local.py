@@ -4,7 +4,7 @@ import time
 
 from flyte_jupyter.backends.invoke import invoke
 from flyte_jupyter.runs.events import AttemptStarted, Emit
-from flyte_jupyter.tasks.spec import ActionSpec
+from flyte_jupyter.tasks.spec import ActionSpec, TaskSpec
 from flyte_jupyter.types.literal import Literals
 
 
@@ -13,6 +13,11 @@ class LocalBackend:
 
     name = "thread"
     on_this_machine = True
+
+    @staticmethod
+    def blocks(_task: TaskSpec) -> bool:
+        """Say that a thread without an event loop can run any synchronous body."""
+        return True
 
     async def run(self, spec: ActionSpec, emit: Emit) -> Literals:
         """Run one attempt of one action."""

@@ -12,12 +12,12 @@ from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 from flyte_jupyter.backends.attempt import Attempt, WorkerLostError
-from flyte_jupyter.backends.cores import threads_of
+from flyte_jupyter.backends.bodies import Body, bodies
 from flyte_jupyter.backends.endings import out_of_memory, reason, used
 from flyte_jupyter.backends.processes import Process
 from flyte_jupyter.backends.replicas import Replicas, Size
 from flyte_jupyter.backends.shipping import Shipment, Shipments
-from flyte_jupyter.backends.threads import threads
+from flyte_jupyter.backends.threads import running, threads
 from flyte_jupyter.backends.usage import Usage
 from flyte_jupyter.loading import on_thread
 from flyte_jupyter.runs.events import AttemptStarted, Emit
@@ -38,12 +38,14 @@ class Breed:
         key: what makes them alike.
         size: how many there are.
         start: starts one, on a thread.
+        threads: variables that say how many threads numerical libraries start.
         once: whether each serves one attempt only.
     """
 
     key: tuple[Any, ...]
     size: Size
     start: Callable[[], Process]
+    threads: Mapping[str, str]
     once: bool = False
 
 
@@ -72,29 +74,14 @@ class WarmBackend:
         """
         if self._pid != os.getpid():
             self._reset()  # a forked child has none of its parent's workers
-        shipment = self._shipments.of(spec.task)
-        breed = await self._breed(spec, emit)
-        replicas = self._replicas_of(breed)
-        seat = await replicas.take()
-        process = seat.process
-        assert process is not None  # noqa: S101 - taken seats have one
+        if running() is not None:
+            return await self._run(spec, emit)
+        body = Body(spec.run.name)
+        bodies.enter(body)  # so that stopping the run reaches this thread
         try:
-            with self._secrets(spec, process) as secrets:
-                emit(
-                    AttemptStarted(
-                        run=spec.run.name, action=spec.id.name, time=time.time(), attempt=spec.attempt,
-                        place=self.name,
-                    )
-                )  # fmt: skip
-                asked = threads_of(spec.task.resources)
-                variables = {**asked, **spec.task.env_vars, **spec.run.env_vars, **secrets}
-                return await self._attempt(spec, emit, shipment, replicas, process, variables)
+            return await self._run(spec, emit)
         finally:
-            if breed.once and process.alive:
-                process.kill()
-                self._bury_soon(process)
-            replicas.give_back(seat)
-            self._wake_sweeper()
+            bodies.leave(body)
 
     async def close(self) -> None:
         """End all workers; a closed place may be used again."""
@@ -139,6 +126,24 @@ class WarmBackend:
                 self._replicas[breed.key] = found
             return found
 
+    async def _run(self, spec: ActionSpec, emit: Emit) -> Literals:
+        shipment = self._shipments.of(spec.task)
+        breed = await self._breed(spec, emit)
+        replicas = self._replicas_of(breed)
+        seat = await replicas.take()
+        process = seat.process
+        assert process is not None  # noqa: S101 - taken seats have one
+        try:
+            with self._secrets(spec, process) as secrets:
+                variables = {**breed.threads, **spec.task.env_vars, **spec.run.env_vars, **secrets}
+                return await self._attempt(spec, emit, shipment, replicas, process, variables)
+        finally:
+            if breed.once and process.alive:
+                process.kill()
+                self._bury_soon(process)
+            replicas.give_back(seat)
+            self._wake_sweeper()
+
     async def _attempt(
         self,
         spec: ActionSpec,
@@ -148,37 +153,54 @@ class WarmBackend:
         process: Process,
         variables: dict[str, str],
     ) -> Literals:
-        number = next(self._numbers)
+        number, now = next(self._numbers), time.time()
         store = current_blobs()
         attempt = Attempt(number, spec, shipment, process, store, replicas.pause, replicas.resume)
         process.enter(number, attempt)
+
+        def begun() -> None:
+            emit(
+                AttemptStarted(
+                    run=spec.run.name, action=spec.id.name, time=now, attempt=spec.attempt, place=self.name
+                )
+            )  # fmt: skip
+
         try:
             self._tell(process, shared=replicas.size.together > 1)
             process.learn(shipment.number, shipment.content)
             process.open(spec.run.name, lambda: _scope(spec.run, spec.id.org, store))
             try:
-                return await attempt.run(variables)
+                return await attempt.run(variables, begun)
             finally:
                 if attempt.used.peak:
                     emit(used(spec, attempt.used, process.limit))
         except WorkerLostError:
-            await on_thread(self._buried, process)
+            await self._end_of(process)
             burial = process.bury()
             emit(used(spec, Usage(burial.cpu, burial.peak), process.limit))
             raise reason(spec.task, process) from None
-        except asyncio.CancelledError:
-            if replicas.size.together > 1 and process.busy > 1:
-                process.send(("cancel", number))  # its neighbours go on
-            else:
-                process.kill()
-                self._bury_soon(process)
-            raise
         except MemoryError as error:
             if process.limit.memory_by == "rlimit":
                 raise out_of_memory(spec.task, process) from error
             raise
         finally:
+            if attempt.is_going:
+                self._give_up(process, number, alone=replicas.size.together == 1)
             process.leave(number)
+
+    def _give_up(self, process: Process, number: int, *, alone: bool) -> None:
+        """Stop a body that nobody waits for any more."""
+        if not alone and process.busy > 1:
+            process.send(("cancel", number))  # its neighbours go on
+        else:
+            process.kill()
+            self._bury_soon(process)
+
+    async def _end_of(self, process: Process) -> None:
+        if running() is None:
+            self._buried(process)
+        else:
+            await on_thread(self._buried, process)
 
     def _bury_soon(self, process: Process) -> None:
         threads.start(lambda: self._buried(process))

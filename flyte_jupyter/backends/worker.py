@@ -9,8 +9,8 @@ import random
 import socket
 import sys
 from collections import OrderedDict
-from collections.abc import Coroutine, Mapping
-from contextlib import nullcontext, suppress
+from collections.abc import Coroutine, Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 from typing import Any
 
@@ -36,6 +36,7 @@ from flyte_jupyter.tasks.spec import ActionSpec
 from flyte_jupyter.types.holding import holding, trusting
 
 _KEPT = 64
+_NOTHING = nullcontext()
 
 
 def main(sock: socket.socket) -> None:
@@ -217,7 +218,7 @@ class Worker:
                 version=cache,
             )
             raw = RawDataPath(f"{folder}/{action}/raw")
-            with holding(parts, raw), self._environment(extra), self._threads(extra):
+            with holding(parts, raw), self._surroundings(extra) if extra else _NOTHING:
                 outputs = await invoke(spec)
                 out = Parts(store)
                 answer = ("done", number, out.send(outputs, home.__name__, vars(home)), out.manifest)
@@ -234,13 +235,18 @@ class Worker:
         if out is not None:
             out.close()
 
-    def _environment(self, extra: Mapping[str, str]) -> Any:
-        """Set variables for the attempt: for the process, or for its context where others run beside it."""
-        return variables(extra) if self._shared else _Set(extra)
+    @contextmanager
+    def _surroundings(self, extra: Mapping[str, str]) -> Iterator[None]:
+        """Set variables for the attempt: for the process, or for its context where others run beside it.
 
-    def _threads(self, extra: Mapping[str, str]) -> Any:
-        """Keep numerical libraries to the cores that were asked for, unless others run beside the attempt."""
-        return nullcontext() if self._shared else limited(extra)
+        Numerical libraries keep to the cores that were asked for, unless others run beside it.
+        """
+        if self._shared:
+            with variables(extra):
+                yield
+            return
+        with _Set(extra), limited(extra):
+            yield
 
     def _log(self, stream: str, run: str, action: str, attempt: int, text: str) -> None:
         self._desk.tell(("log", run, action, attempt, stream, text))
@@ -260,20 +266,18 @@ class _Set:
 
     def __init__(self, values: Mapping[str, str]) -> None:
         self._values = values
-        self._before: dict[str, str] | None = None
+        self._before: dict[str, str] = {}
 
     def __enter__(self) -> None:
-        if self._values:
-            self._before = dict(os.environ)
-            os.environ.update(self._values)
+        self._before = dict(os.environ)
+        os.environ.update(self._values)
 
     def __exit__(self, *_: object) -> None:
-        if self._before is not None:
-            for name in self._values:
-                if name in self._before:
-                    os.environ[name] = self._before[name]
-                else:
-                    os.environ.pop(name, None)
+        for name in self._values:
+            if name in self._before:
+                os.environ[name] = self._before[name]
+            else:
+                os.environ.pop(name, None)
 
 
 def _finished(coro: Coroutine[Any, Any, None]) -> None:

@@ -10,7 +10,6 @@ from typing import Any, TypeAlias
 from flyte_jupyter import redaction
 from flyte_jupyter.backends.base import Backend
 from flyte_jupyter.backends.bodies import Stopped, bodies
-from flyte_jupyter.backends.local import LocalBackend
 from flyte_jupyter.backends.threads import running
 from flyte_jupyter.engine.admission import Admission, Hold, asks, here
 from flyte_jupyter.engine.cached import Cached
@@ -140,7 +139,7 @@ class LiveRun:
             not task.is_async
             and not task.timeout.is_set
             and not task.cache.serialize
-            and isinstance(self._route(spec), LocalBackend)
+            and getattr(self._route(spec), "blocks", _never)(task)
         )
 
     def stop(self, reason: str) -> None:
@@ -245,6 +244,11 @@ class LiveRun:
 def inputs_packed(task: TaskSpec, inputs: Literals, live: LiveRun) -> bytes:
     """Pack the inputs of a call for the record."""
     return record(task, "inputs", inputs, live.store.blobs, live.input_limit)
+
+
+def _never(_task: TaskSpec) -> bool:
+    """Say that a place that does not say otherwise needs an event loop."""
+    return False
 
 
 def _cancel(task: _Task) -> None:
