@@ -4,6 +4,7 @@ import asyncio
 import codecs
 import os
 import select
+import threading
 import time
 from collections import OrderedDict, deque
 from collections.abc import Mapping, Sequence
@@ -95,6 +96,22 @@ class Process:
             return True
         with suppress(RuntimeError):  # closed meanwhile
             self.loop.call_soon_threadsafe(self._let_go)
+        return False
+
+    def is_freed(self, seconds: float) -> bool:
+        """Wait until the loop that has it has let it go; False if it does not in time."""
+        loop, gone = self.loop, threading.Event()
+        if loop is None or loop.is_closed() or getattr(loop, "_thread_id", 0) == threading.get_ident():
+            self._let_go()  # on a loop's own thread this is one of its steps
+            return self.loop is None
+
+        def let_go() -> None:
+            self._let_go()
+            gone.set()
+
+        with suppress(RuntimeError):  # closed meanwhile
+            loop.call_soon_threadsafe(let_go)
+            return gone.wait(seconds) and self.loop is None
         return False
 
     def is_ready(self) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from flyte_jupyter.backends.processes import Process
 from flyte_jupyter.backends.threads import running, threads
-from flyte_jupyter.backends.turns import Turn
+from flyte_jupyter.backends.turns import LOOK, Turn
 from flyte_jupyter.loading import on_thread
 from flyte_jupyter.tasks.policies import ReusePolicy
 
@@ -113,6 +113,11 @@ class Replicas:
         with self._lock:
             self._active += 1
 
+    @property
+    def has_idle(self) -> bool:
+        """Whether a worker has nothing to do."""
+        return bool(self._idle)
+
     def due(self, now: float) -> tuple[list[Process], float | None]:
         """Take out the idle workers whose time is over; also give when the next one's will be."""
         size = self.size
@@ -180,6 +185,9 @@ class Replicas:
             else:
                 starting = False
             seat.taken += 1
+        if starting and loop is None:
+            seat.process = self._freed()
+            starting = seat.process is None
         try:
             if starting:
                 await (self._fill(seat) if loop is not None else self._fill_here(seat))
@@ -247,6 +255,19 @@ class Replicas:
             return None
         return min(fit, key=lambda seat: seat.taken, default=None)
 
+    def _freed(self) -> Process | None:
+        """Get a worker that an event loop still has, for a thread, which can wait for that."""
+        with self._lock:
+            process = self._idle.pop() if self._idle else None
+        if process is None or (process.is_freed(LOOK) and process.is_ready()):
+            return process
+        if process.alive and process.loop is not None:
+            with self._lock:
+                self._idle.append(process)
+        else:
+            self._bury(process)
+        return None
+
     def _rested(self, loop: asyncio.AbstractEventLoop | None) -> Process | None:
         for process in reversed(self._idle):
             if not process.is_free_for(loop):
@@ -257,4 +278,3 @@ class Replicas:
             self._bury(process)
             return self._rested(loop)
         return None
-

@@ -1,6 +1,5 @@
 """A place to run whose bodies run in warm workers: what worker processes and containers have in common."""
 
-import asyncio
 import itertools
 import os
 import pickle
@@ -74,7 +73,7 @@ class WarmBackend:
         """
         if self._pid != os.getpid():
             self._reset()  # a forked child has none of its parent's workers
-        if running() is not None:
+        if running() is not None or bodies.is_in(spec.run.name):
             return await self._run(spec, emit)
         body = Body(spec.run.name)
         bodies.enter(body)  # so that stopping the run reaches this thread
@@ -238,10 +237,10 @@ class WarmBackend:
             for process in gone:
                 self._buried(process)
             with self._lock:
-                if not waits:
+                if not waits and not any(replicas.has_idle for replicas in self._replicas.values()):
                     self._sweeping = False
                     return
-            wait = min(waits)
+            wait = min(waits, default=1.0)
 
 
 def usual_size() -> Size:
