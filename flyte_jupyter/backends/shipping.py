@@ -240,7 +240,7 @@ class _Tasks:
             return None
         short = obj.short_name
         name = short if self._names.get(short) is obj else None
-        name = name or next((key for key, value in self._names.copy().items() if value is obj), None)
+        name = name or next((key for key, value in dict(self._names).items() if value is obj), None)
         if name is None and obj not in self.found:
             self.found.append(obj)
         target = name if name is not None else self.found.index(obj)

@@ -4,7 +4,6 @@ import threading
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any, TypeAlias
 
 from flyte_jupyter import redaction
@@ -34,7 +33,7 @@ from flyte_jupyter.runs.events import (
 from flyte_jupyter.runs.results import ResultCache
 from flyte_jupyter.runs.state import RunState
 from flyte_jupyter.runs.store import RunStore
-from flyte_jupyter.tasks.context import RunScope
+from flyte_jupyter.tasks.context import Publish, RunScope
 from flyte_jupyter.tasks.report import Report
 from flyte_jupyter.tasks.spec import ActionSpec, TaskSpec
 from flyte_jupyter.types.literal import Literals
@@ -47,16 +46,20 @@ class LiveRun:
     """Conducts the actions of one run.
 
     Args:
-        scope: what all its actions share.
+        scope: makes what all its actions share, given what keeps their reports.
         store: where what happens is written.
         route: the place for each action.
         earlier: the run whose outputs are taken where nothing has changed since.
     """
 
     def __init__(
-        self, scope: RunScope, store: RunStore, route: Route, earlier: RunState | None = None
+        self,
+        scope: Callable[[Publish], RunScope],
+        store: RunStore,
+        route: Route,
+        earlier: RunState | None = None,
     ) -> None:
-        self.scope = replace(scope, publish=self.publish)
+        self.scope = scope(self.publish)
         self.store = store
         self.emit: Emit = store.append
         self.input_limit = INPUT_LIMIT
@@ -65,7 +68,7 @@ class LiveRun:
         self._route = route
         self._earlier = earlier
         self._results = ResultCache(store)
-        self._seen = Seen(scope.name, self.emit, store.blobs)
+        self._seen = Seen(self.scope.name, self.emit, store.blobs)
         self._failed_inputs = FailedInputs(store.blobs)
         self._chains: dict[tuple[int, TaskSpec], Backend] = {}
         self._reports: dict[str, ReportWritten] = {}
