@@ -10,6 +10,7 @@ from typing import Any
 from flyte_jupyter.backends.answering import Answers, lasting
 from flyte_jupyter.backends.bodies import bodies
 from flyte_jupyter.backends.capture import capture
+from flyte_jupyter.backends.gpus import VISIBLE
 from flyte_jupyter.backends.homing import unpack_homed
 from flyte_jupyter.backends.parts import MARK, Parts
 from flyte_jupyter.backends.processes import Process
@@ -121,8 +122,8 @@ class Attempt:
                 await self._made.finish()
         if self._end is None:
             raise WorkerLostError
-        _, _, *content, cpu, peak = self._end.frame
-        self.used = Usage(cpu, peak)
+        _, _, *content, used = self._end.frame
+        self.used = Usage(*used)
         if self._end.frame[0] == "failed":
             raise retold(content[0], self._shipment.names, "worker")
         return self._outputs(content[0], content[1], self._end.files)
@@ -218,10 +219,17 @@ class Attempt:
         order = (
             "run", self.number, self._shipment.number, spec.run.name, spec.id.name, spec.parent,
             spec.attempt, spec.version, group.name if group else None, dict(spec.context.custom),
-            inputs, parts.manifest, variables,
+            inputs, parts.manifest, variables, self._gpus,
         )  # fmt: skip
         self._ordered = True
         self._process.send(order, parts.files)
+
+    @property
+    def _gpus(self) -> list[str] | None:
+        """The GPUs that the attempt was given, to be looked at; empty for all that it sees."""
+        if self._spec.task.resources.gpu is None:
+            return None
+        return list(filter(None, self._spec.run.env_vars.get(VISIBLE, "").split(",")))
 
     def _outputs(self, packed: bytes, manifest: Any, files: list[int]) -> Literals:
         """Read what the body returned; what is in shared memory becomes values of this process."""

@@ -176,7 +176,8 @@ class WarmBackend:
         except WorkerLostError:
             await self._end_of(process)
             burial = process.bury()
-            emit(used(spec, Usage(burial.cpu, burial.peak), process.limit))
+            last = Usage(burial.cpu, burial.peak, burial.read, burial.written)
+            emit(used(spec, last, process.limit))
             raise reason(spec.task, process) from None
         except MemoryError as error:
             if process.limit.memory_by == "rlimit":

@@ -19,6 +19,7 @@ from flyte_jupyter.backends.calling import Calls
 from flyte_jupyter.backends.cores import limited
 from flyte_jupyter.backends.desk import Desk
 from flyte_jupyter.backends.environ import variables
+from flyte_jupyter.backends.gpus import GpuMeter, nvml
 from flyte_jupyter.backends.homing import unpack_homed
 from flyte_jupyter.backends.invoke import invoke
 from flyte_jupyter.backends.outlets import Outlet
@@ -195,9 +196,10 @@ class Worker:
 
     async def _attempt(self, order: Received, code: Arrived | BaseException) -> None:
         """Run one attempt and tell how it ended."""
-        (_, number, _, run, action, parent, attempt, cache, group, custom, inputs, manifest, extra) = (
+        (_, number, _, run, action, parent, attempt, cache, group, custom, inputs, manifest, extra, gpus) = (
             order.frame
         )
+        meter = GpuMeter(nvml(), gpus) if gpus is not None else None
         scope, store, identity, folder = self._scopes[run]
         parts, out = Parts(store, order.files, manifest), None
         home = code.module if isinstance(code, Arrived) else sys.modules["__main__"]
@@ -218,7 +220,11 @@ class Worker:
                 version=cache,
             )
             raw = RawDataPath(f"{folder}/{action}/raw")
-            with holding(parts, raw), self._surroundings(extra) if extra else _NOTHING:
+            with (
+                holding(parts, raw),
+                self._surroundings(extra) if extra else _NOTHING,
+                meter.looking() if meter else _NOTHING,
+            ):
                 outputs = await invoke(spec)
                 out = Parts(store)
                 answer = ("done", number, out.send(outputs, home.__name__, vars(home)), out.manifest)
@@ -230,7 +236,8 @@ class Worker:
             answer = ("failed", number, told(error, home.__name__, vars(home)))
         self._out.flush()
         self._err.flush()
-        self._desk.tell((*answer, *self._meter.read()), out.files if out is not None else ())
+        used = (*self._meter.read(), *((meter.busy, meter.memory) if meter else ()))
+        self._desk.tell((*answer, used), out.files if out is not None else ())
         parts.close()
         if out is not None:
             out.close()

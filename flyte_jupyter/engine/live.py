@@ -104,7 +104,7 @@ class LiveRun:
                 run=self.scope.name, action=name, time=time.time(), task=spec.task.name,
                 name=spec.task.short_name, parent=spec.parent, version=spec.version,
                 group=spec.context.group.name if spec.context.group else None,
-                inputs=spec.packed,
+                inputs=spec.packed, asked=spec.task.asked,
             )
         )  # fmt: skip
         try:

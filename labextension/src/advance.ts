@@ -177,7 +177,15 @@ function change(draft: Draft, event: Event): void {
       return;
     case 'used':
       if (last(draft)?.number === event.attempt) {
-        changeLast(draft, { cpu: event.cpu ?? 0, peak: event.peak ?? 0, limits: filled(event.limits ?? {}) });
+        changeLast(draft, {
+          cpu: event.cpu ?? 0,
+          peak: event.peak || undefined,
+          limits: filled(event.limits ?? {}),
+          read: event.read || undefined,
+          written: event.written || undefined,
+          gpu: event.gpu || undefined,
+          gpu_memory: event.gpu_memory || undefined
+        });
       }
       return;
     case 'attempt_failed':
@@ -229,6 +237,7 @@ function queued(draft: Draft, event: Event & { kind: 'queued' }): void {
   draft.what = event.what === 'task' ? undefined : event.what;
   draft.version = event.version || undefined;
   draft.inputs = event.inputs ?? undefined;
+  draft.asked = filled(event.asked ?? {});
 }
 
 /** The attempt ends; the action waits for the next one, if there will be one. */

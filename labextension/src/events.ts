@@ -48,9 +48,20 @@ export type Event =
       what?: string;
       inputs?: string | null;
       version?: string;
+      asked?: Texts;
     })
   | (Common & { kind: 'started'; attempt: number; place?: string })
-  | (Common & { kind: 'used'; attempt: number; cpu?: number; peak?: number; limits?: Texts })
+  | (Common & {
+      kind: 'used';
+      attempt: number;
+      cpu?: number;
+      peak?: number;
+      limits?: Texts;
+      read?: number;
+      written?: number;
+      gpu?: number;
+      gpu_memory?: number;
+    })
   | (Common & { kind: 'attempt_failed'; attempt: number; failure: Failure; retry_in?: number | null })
   | (Common & { kind: 'cache'; status: string; key?: string; reason?: string })
   | (Common & { kind: 'report'; blob: string; tabs?: readonly string[] })
@@ -71,6 +82,10 @@ export interface Attempt {
   readonly cpu?: number;
   readonly peak?: number;
   readonly limits?: Texts;
+  readonly read?: number;
+  readonly written?: number;
+  readonly gpu?: number;
+  readonly gpu_memory?: number;
 }
 
 /** One action of a run. */
@@ -95,6 +110,7 @@ export interface Action {
   readonly outputs?: string;
   readonly report?: string;
   readonly tabs?: readonly string[];
+  readonly asked?: Texts;
 }
 
 /** The JSON of a run's state, as runs/state.py writes it. */
