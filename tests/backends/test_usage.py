@@ -2,6 +2,7 @@
 
 import os
 import time
+from pathlib import Path
 
 import pytest
 
@@ -19,8 +20,7 @@ MEGABYTES = 8
 
 def write(folder: str, megabytes: int) -> int:
     """Write to a file system that is on a disk."""
-    with open(os.path.join(folder, "written"), "wb") as file:
-        return file.write(os.urandom(megabytes << 20))
+    return (Path(folder) / "written").write_bytes(os.urandom(megabytes << 20))
 
 
 @pytest.fixture
@@ -100,23 +100,23 @@ class Library:
     class _Memory:
         used = 3 << 30
 
-    def nvmlDeviceGetCount(self):
+    def nvmlDeviceGetCount(self):  # noqa: N802 - as the library has it
         return 2
 
-    def nvmlDeviceGetHandleByIndex(self, index):
+    def nvmlDeviceGetHandleByIndex(self, index):  # noqa: N802 - as the library has it
         if index > 1:
             raise self.NVMLError
         return index
 
-    def nvmlDeviceGetHandleByUUID(self, name):
+    def nvmlDeviceGetHandleByUUID(self, name):  # noqa: N802 - as the library has it
         return name
 
-    def nvmlDeviceGetUtilizationRates(self, handle):
+    def nvmlDeviceGetUtilizationRates(self, handle):  # noqa: N802 - as the library has it
         if handle == "MIG-1":
             raise self.NVMLError
         return self._Rates()
 
-    def nvmlDeviceGetMemoryInfo(self, handle):
+    def nvmlDeviceGetMemoryInfo(self, handle):  # noqa: N802 - as the library has it
         return self._Memory()
 
 

@@ -153,9 +153,8 @@ def gpu(action: ActionState) -> str:
     """Tell how long the GPUs of its attempts were busy, and the most memory there; empty if not measured."""
     seconds = sum(attempt.gpu or 0.0 for attempt in action.attempts)
     most = max((attempt.gpu_memory or 0 for attempt in action.attempts), default=0)
-    return ", ".join(
-        filter(None, (f"{duration(seconds)} busy" if seconds else "", size(most) if most else ""))
-    )
+    parts = (f"{duration(seconds)} busy" if seconds else "", size(most) if most else "")
+    return ", ".join(filter(None, parts))
 
 
 def used(action: ActionState) -> Html | None:
