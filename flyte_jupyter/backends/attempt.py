@@ -55,6 +55,7 @@ class Attempt:
         store: the run's blobs.
         pause: is told that the attempt waits for what it called.
         resume: is told that it goes on.
+        facts: is told what the place is like, if it was asked.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Attempt:
         store: BlobStore | None,
         pause: Callable[[], None],
         resume: Callable[[], None],
+        facts: Callable[[Mapping[str, str]], None],
     ) -> None:
         self.number = number
         self.used = Usage()
@@ -80,6 +82,7 @@ class Attempt:
         self._turn: asyncio.Future[None] | None = None
         self._voices: dict[tuple[str, int], TaskContext] = {}
         self._context = contextvars.copy_context()
+        self.facts = facts
         self._pause = pause
         self._resume = resume
         self._made: Answers | None = None
@@ -136,6 +139,8 @@ class Attempt:
             self._wake()
         elif kind in _QUESTIONS and running() is None:
             self._asked.append(received)
+        elif kind == "facts":
+            self.facts(content[0])
         elif kind == "call":
             self._answers.call(received)
         elif whose in (self.number, self._spec.run.name):

@@ -86,7 +86,7 @@ class ContainerBackend(WarmBackend):
         size = Size.of(policy) if policy else usual_size()
         key = (task.name.partition(".")[0], policy, plan, tuple(task.secrets) if plan.secrets else (), run)
         start, threads = partial(self._started, plan), threads_of(task.resources)
-        return Breed(key=key, size=size, start=start, threads=threads, once=policy is None)
+        return Breed(key=key, size=size, start=start, threads=threads, image=image, once=policy is None)
 
     async def _image(self, spec: ActionSpec, emit: Emit, *, again: bool = False) -> str:
         """Get the image; who is stopped meanwhile stops that."""

@@ -5,21 +5,24 @@ import os
 import pickle
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any, ClassVar
 
 from flyte_jupyter.backends.attempt import Attempt, WorkerLostError
 from flyte_jupyter.backends.bodies import Body, bodies
 from flyte_jupyter.backends.endings import out_of_memory, reason, used
+from flyte_jupyter.backends.facts import compared, facts
 from flyte_jupyter.backends.processes import Process
 from flyte_jupyter.backends.replicas import Replicas, Size
 from flyte_jupyter.backends.shipping import Shipment, Shipments
 from flyte_jupyter.backends.threads import running, threads
 from flyte_jupyter.backends.usage import Usage
 from flyte_jupyter.loading import on_thread
-from flyte_jupyter.runs.events import AttemptStarted, Emit
+from flyte_jupyter.runs.events import AttemptStarted, Emit, PlaceCompared
 from flyte_jupyter.tasks.context import RunScope
 from flyte_jupyter.tasks.spec import ActionSpec
 from flyte_jupyter.types.holding import current_blobs
@@ -27,6 +30,8 @@ from flyte_jupyter.types.literal import Literals
 
 IDLE = 60.0
 """Seconds after which an idle worker goes, where no policy says otherwise."""
+
+_MET = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -38,6 +43,7 @@ class Breed:
         size: how many there are.
         start: starts one, on a thread.
         threads: variables that say how many threads numerical libraries start.
+        image: the image in which they run; empty for none.
         once: whether each serves one attempt only.
     """
 
@@ -45,6 +51,7 @@ class Breed:
     size: Size
     start: Callable[[], Process]
     threads: Mapping[str, str]
+    image: str = ""
     once: bool = False
 
 
@@ -114,6 +121,7 @@ class WarmBackend:
     def _reset(self) -> None:
         self._lock = threading.Lock()
         self._replicas: dict[tuple[Any, ...], Replicas] = {}
+        self._met: OrderedDict[tuple[str, int, str], None] = OrderedDict()
         self._sweeping = False
         self._pid = os.getpid()
 
@@ -135,7 +143,7 @@ class WarmBackend:
         try:
             with self._secrets(spec, process) as secrets:
                 variables = {**breed.threads, **spec.task.env_vars, **spec.run.env_vars, **secrets}
-                return await self._attempt(spec, emit, shipment, replicas, process, variables)
+                return await self._attempt(spec, emit, shipment, breed, process, variables)
         finally:
             if breed.once and process.alive:
                 process.kill()
@@ -148,13 +156,15 @@ class WarmBackend:
         spec: ActionSpec,
         emit: Emit,
         shipment: Shipment,
-        replicas: Replicas,
+        breed: Breed,
         process: Process,
         variables: dict[str, str],
     ) -> Literals:
+        replicas = self._replicas_of(breed)
         number, now = next(self._numbers), time.time()
         store = current_blobs()
-        attempt = Attempt(number, spec, shipment, process, store, replicas.pause, replicas.resume)
+        tell = partial(self._compared, spec, emit, shipment, breed)
+        attempt = Attempt(number, spec, shipment, process, store, replicas.pause, replicas.resume, tell)
         process.enter(number, attempt)
 
         def begun() -> None:
@@ -168,6 +178,8 @@ class WarmBackend:
             self._tell(process, shared=replicas.size.together > 1)
             process.learn(shipment.number, shipment.content)
             process.open(spec.run.name, lambda: _scope(spec.run, spec.id.org, store))
+            if self._is_new(spec.run.name, shipment, breed):
+                process.send(("facts", number, shipment.packages))
             try:
                 return await attempt.run(variables, begun)
             finally:
@@ -187,6 +199,28 @@ class WarmBackend:
             if attempt.is_going:
                 self._give_up(process, number, alone=replicas.size.together == 1)
             process.leave(number)
+
+    def _is_new(self, run: str, shipment: Shipment, breed: Breed) -> bool:
+        """Whether a run meets a place with a task for the first time."""
+        key = (run, shipment.number, breed.image)
+        if key in self._met:
+            return False
+        self._met[key] = None
+        while len(self._met) > _MET:
+            self._met.popitem(last=False)
+        return True
+
+    def _compared(
+        self, spec: ActionSpec, emit: Emit, shipment: Shipment, breed: Breed, there: Mapping[str, str]
+    ) -> None:
+        """Record what differs there from here."""
+        differing = compared(facts(shipment.packages), there)
+        emit(
+            PlaceCompared(
+                run=spec.run.name, action=spec.id.name, time=time.time(), task=spec.task.name,
+                place=self.name, image=breed.image, here=differing[0], there=differing[1],
+            )
+        )  # fmt: skip
 
     def _give_up(self, process: Process, number: int, *, alone: bool) -> None:
         """Stop a body that nobody waits for any more."""

@@ -19,6 +19,7 @@ from flyte_jupyter.backends.calling import Calls
 from flyte_jupyter.backends.cores import limited
 from flyte_jupyter.backends.desk import Desk
 from flyte_jupyter.backends.environ import variables
+from flyte_jupyter.backends.facts import facts
 from flyte_jupyter.backends.gpus import GpuMeter, nvml
 from flyte_jupyter.backends.homing import unpack_homed
 from flyte_jupyter.backends.invoke import invoke
@@ -91,6 +92,9 @@ class Worker:
             self._open(*content)
         elif kind == "world":
             self._move(*content)
+        elif kind == "facts":
+            number, packages = content
+            self._desk.tell(("facts", number, facts(packages)))
         elif kind == "cancel":
             task = self._running.get(content[0])
             if task is not None:

@@ -253,6 +253,29 @@ class ImageStep(Event):
     size: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceCompared(Event):
+    """A place was compared with the process that drives the run, once for each task that runs there.
+
+    What differs is told by name: python, platform, "package numpy", "variable HOME"; of variables only that
+    they are set. What one of the two has not is in the other mapping only.
+
+    Args:
+        task: qualified name of the task; the packages are those that it uses.
+        place: where it runs: process, container, ...
+        image: the image there; empty for none.
+        here: what differs, as it is in the process that drives the run.
+        there: the same, as it is in that place.
+    """
+
+    kind: ClassVar[str] = "place"
+    task: str
+    place: str
+    image: str = ""
+    here: Mapping[str, str] = field(default_factory=dict)
+    there: Mapping[str, str] = field(default_factory=dict)
+
+
 Emit: TypeAlias = Callable[[Event], None]
 """What a backend is given to say what happens. Cheap, never raises, from any thread."""
 
@@ -261,6 +284,7 @@ KINDS: Mapping[str, type[Event]] = {
     for c in (
         RunStarted, ActionQueued, AttemptStarted, AttemptUsed, AttemptFailed, CacheChecked, ReportWritten,
         ActionSucceeded, ActionFailed, ActionAborted, RunInterrupted, TaskSeen, ImageStep,
+        PlaceCompared,
     )
 }  # fmt: skip
 

@@ -7,11 +7,13 @@ from collections.abc import Iterator, Sequence
 from flyte_jupyter.notebook.render.clusters import label
 from flyte_jupyter.notebook.render.error import Cause, causes
 from flyte_jupyter.notebook.render.marks import marked, marks
+from flyte_jupyter.notebook.render.parity import parity_lines, parity_table
 from flyte_jupyter.notebook.render.phases import look
 from flyte_jupyter.notebook.render.summary import facts, summary, title, took
 from flyte_jupyter.notebook.render.text import columns, duration, line, moment, shorten, size, table
 from flyte_jupyter.notebook.render.tree import cpu, disk, gpu, peak
 from flyte_jupyter.runs.events import ROOT
+from flyte_jupyter.runs.parity import differences
 from flyte_jupyter.runs.state import ActionState, RunState
 from flyte_jupyter.terminal import found
 from flyte_jupyter.terminal.screen import Paint, Screen
@@ -42,6 +44,10 @@ def show(args: Namespace, screen: Screen) -> int:
         _print_tree(state, now, screen)
     for cause in causes(state):
         screen.print("\n" + failed(cause, screen.paint))
+    for text in parity_lines(state):
+        screen.print("\nnot as here in " + text)
+    if args.all and state.compared:
+        screen.print(table(("", "HERE", "THERE"), parity_table(differences(state.compared.values()))))
     return 0
 
 

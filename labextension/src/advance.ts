@@ -64,7 +64,7 @@ export function advance(before: RunState | null, event: Event): RunState {
         put(state, applied(action, event));
       }
     }
-  } else if (event.kind !== 'run' && event.kind !== 'task') {
+  } else if (event.kind !== 'run' && event.kind !== 'task' && event.kind !== 'place') {
     const old = state.actions.get(event.action);
     put(state, applied(old ?? { name: event.action, phase: 'QUEUED', queued: event.time }, event));
     if (event.kind === 'queued' && present(event.parent)) {

@@ -69,7 +69,8 @@ export type Event =
   | (Common & { kind: 'failed'; failure: Failure; inputs?: string | null })
   | (Common & { kind: 'aborted'; reason?: string })
   | (Common & { kind: 'interrupted'; reason?: string })
-  | (Common & { kind: 'task'; task: string; version?: string; parts?: string });
+  | (Common & { kind: 'task'; task: string; version?: string; parts?: string })
+  | (Common & { kind: 'place'; task: string; place: string; image?: string; here?: Texts; there?: Texts });
 
 /** One attempt of an action. What has its default is absent, as in the JSON of runs/state.py. */
 export interface Attempt {

@@ -20,6 +20,7 @@ from leftovers import exists, until
 import flyte_jupyter as flyte
 from flyte_jupyter.backends.container_labels import WORKER, labels, sweep
 from flyte_jupyter.engine import routes
+from flyte_jupyter.notebook.render.card import card
 
 SECRET = "hunter2-is-a-secret-of-containers"
 
@@ -548,3 +549,30 @@ def test_nothing_is_left_of_many_runs(env, run):
     assert until(lambda: len(list(Path("/proc/self/fd").iterdir())) <= files + 1)
     assert set(Path("/tmp").glob("flyte-wire-*")) <= folders
     assert until(lambda: not containers())
+
+
+def test_what_differs_in_the_image_is_told_and_variables_by_name_only(env, run, monkeypatch):
+    monkeypatch.setenv("ONLY_HERE", SECRET)
+
+    made = run(env.task(look_around))
+    found = {(one.kind, one.name): one for one in made.parity()}
+
+    assert found["variable", "ONLY_HERE"].here == "set"
+    assert found["variable", "ONLY_HERE"].there == ""
+    assert ("python", "") not in found
+    assert {one.place for one in found.values()} == {"container"}
+    assert SECRET not in str(made.details())
+    assert "Not as here in container" in card(made.state)
+
+
+def write_on_disk(megabytes: int) -> int:
+    path = Path(str(flyte.ctx().raw_data_path.path)) / "written"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.write_bytes(os.urandom(megabytes << 20))
+
+
+def test_bytes_written_in_a_container_are_measured(env, run):
+    made = run(env.task(write_on_disk), 8)
+
+    assert made.outputs()[0] == 8 << 20
+    assert made.state.root.attempts[-1].written >= 8 << 20

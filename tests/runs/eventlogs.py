@@ -16,6 +16,7 @@ from flyte_jupyter.runs.events import (
     Event,
     Failure,
     ImageStep,
+    PlaceCompared,
     ReportWritten,
     RunInterrupted,
     RunStarted,
@@ -205,6 +206,8 @@ def measured() -> Iterator[Event]:
     yield from e.queue("a2", parent="a0", asked={"memory": "1Mi"})
     yield e(ActionSucceeded, "a2")
     yield from e.queue("a2", parent="a0")
+    differing = {"here": {"python": "3.11.7", "variable HOME": "set"}, "there": {"python": "3.11.2"}}
+    yield e(PlaceCompared, "a1", task="flights.f", place="container", image="app:1", **differing)
     yield e(AttemptUsed, attempt=1, cpu=0.75, written=10)
     yield e(AttemptUsed, attempt=2, cpu=9.0)  # of no attempt that began
     yield e(ActionSucceeded)
