@@ -105,6 +105,10 @@ class WarmBackend:
         """Tell which workers an action needs."""
         raise NotImplementedError
 
+    def _inside(self, spec: ActionSpec) -> ActionSpec:
+        """Give the action as it is in a worker."""
+        return spec
+
     def _secrets(self, spec: ActionSpec, process: Process) -> AbstractContextManager[Mapping[str, str]]:
         """Give the variables that carry the secrets; files are there as long as the body runs."""
         raise NotImplementedError
@@ -136,6 +140,7 @@ class WarmBackend:
     async def _run(self, spec: ActionSpec, emit: Emit) -> Literals:
         shipment = self._shipments.of(spec.task)
         breed = await self._breed(spec, emit)
+        spec = self._inside(spec)
         replicas = self._replicas_of(breed)
         seat = await replicas.take()
         process = seat.process

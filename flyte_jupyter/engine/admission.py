@@ -134,6 +134,9 @@ class Admission:
         """
         need = Need.of(spec.task.resources)
         check(spec, need, self._room)
+        prepare = getattr(self._place, "prepare", None)
+        if prepare is not None:
+            await prepare(spec, emit)  # nothing is held while an image is built
         hold = Hold(self._room, need, self._stopped)
         gpus = await hold.take()
         self._holds[spec.id.name] = hold
