@@ -4,6 +4,7 @@ import logging
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol
 
@@ -12,7 +13,9 @@ from flyte_jupyter.backends.container_plan import Plan
 from flyte_jupyter.backends.container_process import Container
 from flyte_jupyter.backends.container_refusals import NO_IMAGE
 from flyte_jupyter.backends.container_start import started
+from flyte_jupyter.backends.cores import threads_of
 from flyte_jupyter.backends.forkserver import TOKEN
+from flyte_jupyter.backends.gpus import VISIBLE
 from flyte_jupyter.backends.processes import Process
 from flyte_jupyter.backends.records import levels
 from flyte_jupyter.backends.replicas import Size
@@ -45,6 +48,7 @@ class ContainerBackend(WarmBackend):
     """
 
     name = "container"
+    on_this_machine = True
 
     def __init__(self, provide: Provide) -> None:
         super().__init__()
@@ -75,16 +79,28 @@ class ContainerBackend(WarmBackend):
                 )
             raise
 
+    async def prepare(self, spec: ActionSpec, emit: Emit) -> None:
+        """See that an action's image is there, before the action holds anything of this machine."""
+        await self._image(spec, emit)
+
     # Inside
+
+    def _inside(self, spec: ActionSpec) -> ActionSpec:
+        """Leave out which GPUs of this machine it has: in a container they are all, and numbered anew."""
+        if VISIBLE not in spec.run.env_vars or not spec.task.resources.gpu:
+            return spec
+        seen = {name: value for name, value in spec.run.env_vars.items() if name != VISIBLE}
+        return replace(spec, run=replace(spec.run, env_vars=seen))
 
     async def _breed(self, spec: ActionSpec, emit: Emit) -> Breed:
         image = await self._image(spec, emit)
         task, policy = spec.task, spec.task.reusable
-        plan = Plan.of(task, image, _folders(spec))
+        plan = Plan.of(task, image, _folders(spec), spec.run.env_vars.get(VISIBLE, ""))
         run = spec.run.name if policy and policy.scope == "run" else ""
         size = Size.of(policy) if policy else usual_size()
         key = (task.name.partition(".")[0], policy, plan, tuple(task.secrets) if plan.secrets else (), run)
-        return Breed(key=key, size=size, start=partial(self._started, plan), once=policy is None)
+        start, threads = partial(self._started, plan), threads_of(task.resources)
+        return Breed(key=key, size=size, start=start, threads=threads, image=image, once=policy is None)
 
     async def _image(self, spec: ActionSpec, emit: Emit, *, again: bool = False) -> str:
         """Get the image; who is stopped meanwhile stops that."""

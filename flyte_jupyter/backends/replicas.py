@@ -1,13 +1,16 @@
 """How many workers there are, which attempt gets which, and when idle ones go."""
 
 import asyncio
+import concurrent.futures
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from flyte_jupyter.backends.processes import Process
+from flyte_jupyter.backends.threads import running, threads
+from flyte_jupyter.backends.turns import LOOK, Turn
 from flyte_jupyter.loading import on_thread
 from flyte_jupyter.tasks.policies import ReusePolicy
 
@@ -45,18 +48,15 @@ class Size:
 
 @dataclass(slots=True, eq=False)
 class Seat:
-    """A worker, or one that is about to start, with the attempts that have a place there."""
+    """A worker, or one that is about to start, with the attempts that have a place there.
 
-    loop: asyncio.AbstractEventLoop
+    Its attempts are on one event loop, or it has one attempt, whose thread waits without a loop.
+    """
+
+    loop: asyncio.AbstractEventLoop | None
     taken: int = 0
     process: Process | None = None
     ready: "asyncio.Future[None] | None" = None
-
-
-@dataclass(slots=True, eq=False)
-class _Waiter:
-    loop: asyncio.AbstractEventLoop
-    future: "asyncio.Future[None]" = field(repr=False)
 
 
 class Replicas:
@@ -76,7 +76,7 @@ class Replicas:
         self._active = 0
         self._idle: list[Process] = []
         self._seats: list[Seat] = []
-        self._waiting: deque[_Waiter] = deque()
+        self._waiting: deque[Turn] = deque()
         self._touched = time.monotonic()
 
     async def take(self) -> Seat:
@@ -113,6 +113,11 @@ class Replicas:
         with self._lock:
             self._active += 1
 
+    @property
+    def has_idle(self) -> bool:
+        """Whether a worker has nothing to do."""
+        return bool(self._idle)
+
     def due(self, now: float) -> tuple[list[Process], float | None]:
         """Take out the idle workers whose time is over; also give when the next one's will be."""
         size = self.size
@@ -148,16 +153,15 @@ class Replicas:
             if self._active < self.size.most * self.size.together:
                 self._active += 1
                 return
-            loop = asyncio.get_running_loop()
-            waiter = _Waiter(loop, loop.create_future())
-            self._waiting.append(waiter)
+            turn = Turn()
+            self._waiting.append(turn)
         try:
-            await waiter.future
-        except asyncio.CancelledError:
+            await turn.wait()
+        except BaseException:
             with self._lock:
-                gone = waiter in self._waiting
+                gone = turn in self._waiting
                 if gone:
-                    self._waiting.remove(waiter)
+                    self._waiting.remove(turn)
             if not gone:
                 self._permit()  # it was given in the same moment
             raise
@@ -166,34 +170,52 @@ class Replicas:
         with self._lock:
             self._active -= 1
             while self._waiting and self._active < self.size.most * self.size.together:
-                waiter = self._waiting.popleft()
-                try:
-                    waiter.loop.call_soon_threadsafe(_wake, waiter.future)
-                except RuntimeError:
-                    continue  # its loop is closed
-                self._active += 1
+                if self._waiting.popleft().come():
+                    self._active += 1
 
     async def _seat(self) -> Seat:
-        loop = asyncio.get_running_loop()
+        loop, together = running(), self.size.together > 1
         with self._lock:
-            seat = self._shared(loop)
+            seat = self._shared(loop) if together else None
             if seat is None:
-                seat = Seat(loop, ready=loop.create_future() if self.size.together > 1 else None)
+                seat = Seat(loop, ready=loop.create_future() if together and loop is not None else None)
                 self._seats.append(seat)
                 seat.process = self._rested(loop)
                 starting = seat.process is None
             else:
                 starting = False
             seat.taken += 1
+        if starting and loop is None:
+            seat.process = self._freed()
+            starting = seat.process is None
         try:
             if starting:
-                await self._fill(seat)
+                await (self._fill(seat) if loop is not None else self._fill_here(seat))
             elif seat.process is None and seat.ready is not None:
                 await asyncio.shield(seat.ready)
         except BaseException:
             self._leave(seat)
             raise
         return seat
+
+    async def _fill_here(self, seat: Seat) -> None:
+        """Start a worker while this thread waits; on another one, so that a stop cannot cut it in two."""
+        turn, starting = Turn(), concurrent.futures.Future[Process]()
+
+        def work() -> None:
+            try:
+                starting.set_result(self._start())
+            except BaseException as error:  # noqa: BLE001 - handed to the waiting thread
+                starting.set_exception(error)
+            turn.come()
+
+        threads.start(work)
+        try:
+            await turn.wait()
+        except BaseException:
+            starting.add_done_callback(self._drop)  # who is stopped meanwhile has no use for it
+            raise
+        seat.process = starting.result()
 
     async def _fill(self, seat: Seat) -> None:
         starting = asyncio.ensure_future(on_thread(self._start))
@@ -208,7 +230,7 @@ class Replicas:
         if seat.ready is not None:
             seat.ready.set_result(None)
 
-    def _drop(self, starting: "asyncio.Future[Process]") -> None:
+    def _drop(self, starting: "asyncio.Future[Process] | concurrent.futures.Future[Process]") -> None:
         if not starting.cancelled() and starting.exception() is None:
             process = starting.result()
             process.kill()
@@ -220,10 +242,8 @@ class Replicas:
             if not seat.taken and seat in self._seats:
                 self._seats.remove(seat)
 
-    def _shared(self, loop: asyncio.AbstractEventLoop) -> Seat | None:
+    def _shared(self, loop: asyncio.AbstractEventLoop | None) -> Seat | None:
         """Find a worker of this loop that has room, the emptiest first."""
-        if self.size.together == 1:
-            return None
         fit = [
             seat
             for seat in self._seats
@@ -235,7 +255,20 @@ class Replicas:
             return None
         return min(fit, key=lambda seat: seat.taken, default=None)
 
-    def _rested(self, loop: asyncio.AbstractEventLoop) -> Process | None:
+    def _freed(self) -> Process | None:
+        """Get a worker that an event loop still has, for a thread, which can wait for that."""
+        with self._lock:
+            process = self._idle.pop() if self._idle else None
+        if process is None or (process.is_freed(LOOK) and process.is_ready()):
+            return process
+        if process.alive and process.loop is not None:
+            with self._lock:
+                self._idle.append(process)
+        else:
+            self._bury(process)
+        return None
+
+    def _rested(self, loop: asyncio.AbstractEventLoop | None) -> Process | None:
         for process in reversed(self._idle):
             if not process.is_free_for(loop):
                 continue
@@ -245,8 +278,3 @@ class Replicas:
             self._bury(process)
             return self._rested(loop)
         return None
-
-
-def _wake(future: "asyncio.Future[None]") -> None:
-    if not future.done():
-        future.set_result(None)

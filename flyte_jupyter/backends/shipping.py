@@ -7,7 +7,7 @@ import pickle
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -36,6 +36,7 @@ class Shipment:
         names: what that module holds here.
         sent: what of it was sent by name.
         tasks: tasks that have no global name, by number.
+        packages: names, as they are imported, of the packages that it uses.
     """
 
     number: int
@@ -44,6 +45,7 @@ class Shipment:
     names: Mapping[str, Any]
     sent: Mapping[str, Any] = field(default_factory=dict)
     tasks: list[TaskTemplate[..., Any]] = field(default_factory=list)
+    packages: tuple[str, ...] = ()
 
     def task(self, target: str | int) -> TaskTemplate[..., Any]:
         """Find the task that a worker calls.
@@ -78,7 +80,8 @@ class Shipments:
             whole = _pickled(task, ships := _Tasks({}))
             version = digest("pickle", whole)
             return self._kept(task, version, lambda: _by_value(task, whole, ships, {}))
-        return self._kept(task, version, lambda: _shipment(task, piece))
+        packages = tuple(part.name for part in piece.parts if part.kind == "package")
+        return self._kept(task, version, lambda: replace(_shipment(task, piece), packages=packages))
 
     def _kept(self, task: TaskSpec, version: str, make: Callable[[], Shipment]) -> Shipment:
         key = (task.name, task.short_name, version, str(task.report))

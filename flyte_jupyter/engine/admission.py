@@ -7,6 +7,7 @@ from typing import Any
 
 from flyte_jupyter.backends.base import Backend
 from flyte_jupyter.backends.bodies import Stopped, bodies
+from flyte_jupyter.backends.gpus import VISIBLE
 from flyte_jupyter.backends.threads import running
 from flyte_jupyter.config import Settings
 from flyte_jupyter.engine.loop import PATIENCE
@@ -19,8 +20,6 @@ from flyte_jupyter.tasks.quantity import cpu_text, size_text
 from flyte_jupyter.tasks.resources import Resources
 from flyte_jupyter.tasks.spec import ActionSpec
 from flyte_jupyter.types.literal import Literals
-
-_VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
 class Hold:
@@ -135,6 +134,9 @@ class Admission:
         """
         need = Need.of(spec.task.resources)
         check(spec, need, self._room)
+        prepare = getattr(self._place, "prepare", None)
+        if prepare is not None:
+            await prepare(spec, emit)  # nothing is held while an image is built
         hold = Hold(self._room, need, self._stopped)
         gpus = await hold.take()
         self._holds[spec.id.name] = hold
@@ -193,7 +195,7 @@ def _seeing(spec: ActionSpec, gpus: tuple[Gpu, ...]) -> ActionSpec:
     """Let a body see the GPUs that it was given, and no others."""
     if not gpus:
         return spec
-    seen = {**spec.run.env_vars, _VISIBLE: ",".join(gpu.index for gpu in gpus)}
+    seen = {**spec.run.env_vars, VISIBLE: ",".join(gpu.index for gpu in gpus)}
     return replace(spec, run=replace(spec.run, env_vars=seen))
 
 

@@ -9,7 +9,6 @@ from typing import Any, TypeAlias
 from flyte_jupyter import redaction
 from flyte_jupyter.backends.base import Backend
 from flyte_jupyter.backends.bodies import Stopped, bodies
-from flyte_jupyter.backends.local import LocalBackend
 from flyte_jupyter.backends.threads import running
 from flyte_jupyter.engine.admission import Admission, Hold, asks, here
 from flyte_jupyter.engine.cached import Cached
@@ -105,7 +104,7 @@ class LiveRun:
                 run=self.scope.name, action=name, time=time.time(), task=spec.task.name,
                 name=spec.task.short_name, parent=spec.parent, version=spec.version,
                 group=spec.context.group.name if spec.context.group else None,
-                inputs=spec.packed,
+                inputs=spec.packed, asked=spec.task.asked,
             )
         )  # fmt: skip
         try:
@@ -143,7 +142,7 @@ class LiveRun:
             not task.is_async
             and not task.timeout.is_set
             and not task.cache.serialize
-            and isinstance(self._route(spec), LocalBackend)
+            and getattr(self._route(spec), "blocks", _never)(task)
         )
 
     def stop(self, reason: str) -> None:
@@ -248,6 +247,11 @@ class LiveRun:
 def inputs_packed(task: TaskSpec, inputs: Literals, live: LiveRun) -> bytes:
     """Pack the inputs of a call for the record."""
     return record(task, "inputs", inputs, live.store.blobs, live.input_limit)
+
+
+def _never(_task: TaskSpec) -> bool:
+    """Say that a place that does not say otherwise needs an event loop."""
+    return False
 
 
 def _cancel(task: _Task) -> None:

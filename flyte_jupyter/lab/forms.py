@@ -43,6 +43,8 @@ def _action(action: ActionState) -> dict[str, Any]:
         plain["attempts"] = [_attempt(attempt) for attempt in action.attempts]
     if action.failure is not None:
         plain["failure"] = _slim(action.failure, _FAILURE)
+    if action.asked:
+        plain["asked"] = dict(action.asked)
     return plain
 
 
@@ -66,7 +68,7 @@ def _plain_fields(kind: type, *others: str) -> tuple[tuple[str, Any], ...]:
     return tuple((f.name, None if f.name == "phase" else f.default) for f in shown)
 
 
-_ACTION = _plain_fields(ActionState, "attempts", "failure")
+_ACTION = _plain_fields(ActionState, "attempts", "failure", "asked")
 _ATTEMPT = _plain_fields(AttemptState, "failure", "limits")
 _FAILURE = _plain_fields(Failure)
 

@@ -243,3 +243,45 @@ def test_arrays_models_and_handles_go_there_and_back(env, run):
     assert (run(arrays, np.arange(10)).outputs()[0] == np.arange(10) * 2).all()
     assert run(make).outputs()[0].open(pd.DataFrame).all_sync()["a"].tolist() == [1, 2, 3]
     assert run(chain).outputs()[0] == 6
+
+
+def test_more_than_a_socket_holds_goes_there_and_back_without_a_loop(env, run):
+    @env.task
+    def back(data: bytes) -> bytes:
+        return data[::-1]
+
+    data = bytes(range(256)) * (1 << 13)
+
+    assert run(back, data).outputs()[0] == data[::-1]
+
+
+def test_what_is_written_to_a_descriptor_last_is_kept(env, run):
+    @env.task
+    def work(n: int) -> None:
+        os.write(1, b"the last words %d\n" % n)
+
+    for n in range(20):
+        made = run(work, n)
+        assert f"the last words {n}" in "".join(row.text for row in made.logs())
+
+
+def test_threads_and_loops_take_turns_with_one_worker(env):
+    single = env.clone_with(f"{env.name}s", reusable=flyte.ReusePolicy(1))
+
+    @single.task
+    def here() -> int:
+        return os.getpid()
+
+    @single.task
+    async def there() -> int:
+        return os.getpid()
+
+    @env.task
+    async def both() -> list[int]:
+        return [await there(), here(), await there(), here()]
+
+    @env.task
+    def all_of_them() -> list[int]:
+        return [here(), here(), *flyte.run(both).outputs()[0], here()]
+
+    assert len(set(flyte.run(all_of_them).outputs()[0])) == 1

@@ -77,7 +77,8 @@ function About(props: { action: Action; now: number }): JSX.Element {
           [trans.__('Took'), seconds === null ? '' : duration(seconds)],
           [trans.__('Cache'), [action.cache, action.cache_reason].filter(Boolean).join(': ')],
           [trans.__('Version'), action.version],
-          [trans.__('Name'), action.name]
+          [trans.__('Name'), action.name],
+          [trans.__('Asked for'), pairs(action.asked ?? {})]
         ]}
       />
       <Attempts attempts={action.attempts ?? []} now={now} />
@@ -99,6 +100,23 @@ function Attempts(props: { attempts: readonly Attempt[]; now: number }): JSX.Ele
     ],
     [trans.__('CPU'), ({ cpu }) => (cpu === undefined ? '' : duration(cpu))],
     [trans.__('Memory'), ({ peak }) => (peak === undefined ? '' : size(peak))],
+    [
+      trans.__('Disk'),
+      ({ read, written }) =>
+        [
+          read === undefined ? '' : trans.__('%1 read', size(read)),
+          written === undefined ? '' : trans.__('%1 written', size(written))
+        ]
+          .filter(Boolean)
+          .join(', ')
+    ],
+    [
+      trans.__('GPU'),
+      ({ gpu, gpu_memory }) =>
+        [gpu === undefined ? '' : duration(gpu), gpu_memory === undefined ? '' : size(gpu_memory)]
+          .filter(Boolean)
+          .join(', ')
+    ],
     [trans.__('Limits'), ({ limits }) => pairs(limits ?? {})],
     [trans.__('Error'), ({ failure }) => (failure ? `${failure.code}: ${failure.message}` : '')]
   ];
