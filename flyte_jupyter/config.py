@@ -43,6 +43,9 @@ class Settings:
         timeout: how long one attempt may run, such as 10m.
         isolation: what surrounds their bodies on this machine.
         builder: the engine that builds images, as in DOCKER_HOST; the usual one if empty.
+        endpoint: the Flyte 2 endpoint that the modes hybrid and remote mean; that of the store if empty.
+        project: the project there.
+        domain: the domain there.
     """
 
     home: Path = field(default_factory=lambda: find_home(Path.cwd()))
@@ -61,6 +64,9 @@ class Settings:
     timeout: str = ""
     isolation: str = ""
     builder: str = ""
+    endpoint: str = ""
+    project: str = ""
+    domain: str = ""
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:

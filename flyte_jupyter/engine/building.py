@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from flyte_jupyter import redaction
-from flyte_jupyter.engine.failures import failure_of
 from flyte_jupyter.engine.imaging import brought, builder_address, image_in, recorded
 from flyte_jupyter.engine.scoped import environment, named
 from flyte_jupyter.engine.scoped import process as this_process
@@ -24,6 +23,7 @@ from flyte_jupyter.runs.events import (
     AttemptStarted,
     RunStarted,
 )
+from flyte_jupyter.runs.failures import failure_of
 from flyte_jupyter.runs.run import driven
 from flyte_jupyter.runs.store import RunStore
 from flyte_jupyter.tasks.environment import Environment

@@ -32,7 +32,7 @@ class Stores:
             ValueError: the path leads out of the root.
             StoreError: the store cannot be read.
         """
-        home = Settings.load(self._folder(path)).home.resolve()
+        home = self.home(path)
         with self._lock:
             if not _is_store(home):
                 self._awaited.add(home)
@@ -49,6 +49,14 @@ class Stores:
             self._awaited -= homes
             self._open |= {home: RunStore.open(home) for home in homes if home not in self._open}
             return [self._open[home] for home in homes]
+
+    def home(self, path: str) -> Path:
+        """Name the folder of the store that a notebook's kernel uses, whether or not it is there.
+
+        Raises:
+            ValueError: the path leads out of the root.
+        """
+        return Settings.load(self._folder(path)).home.resolve()
 
     def __iter__(self) -> Iterator[RunStore]:
         """Give the stores that are open and still there."""
