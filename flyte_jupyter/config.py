@@ -43,6 +43,7 @@ class Settings:
         timeout: how long one attempt may run, such as 10m.
         isolation: what surrounds their bodies on this machine.
         builder: the engine that builds images, as in DOCKER_HOST; the usual one if empty.
+        backend: the place that the modes hybrid and remote mean, such as ray or ray:HOST:PORT.
     """
 
     home: Path = field(default_factory=lambda: find_home(Path.cwd()))
@@ -61,6 +62,7 @@ class Settings:
     timeout: str = ""
     isolation: str = ""
     builder: str = ""
+    backend: str = ""
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:
@@ -200,6 +202,7 @@ def _number(value: Any) -> int | None:
 _READERS: Mapping[str, tuple[Callable[[Any], Any], str]] = {
     "home": (_path, "text"),
     "mode": (_text, "text"),
+    "backend": (_text, "text"),
     "keep_runs": (_number, "a whole number, like 500 or '20G',"),
     "max_bytes": (_number, "a whole number, like 500 or '20G',"),
     "show_after": (_seconds, "a number of seconds"),

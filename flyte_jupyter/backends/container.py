@@ -84,7 +84,7 @@ class ContainerBackend(WarmBackend):
         run = spec.run.name if policy and policy.scope == "run" else ""
         size = Size.of(policy) if policy else usual_size()
         key = (task.name.partition(".")[0], policy, plan, tuple(task.secrets) if plan.secrets else (), run)
-        return Breed(key=key, size=size, start=partial(self._started, plan), once=policy is None)
+        return Breed(key=key, size=size, start=partial(on_thread, self._started, plan), once=policy is None)
 
     async def _image(self, spec: ActionSpec, emit: Emit, *, again: bool = False) -> str:
         """Get the image; who is stopped meanwhile stops that."""

@@ -75,7 +75,7 @@ class PoolBackend(WarmBackend):
         size = Size.of(policy) if policy else usual_size()
         threads = frozenset(threads_of(task.resources).items())
         key = (environment, policy, asked, threads, run)
-        return Breed(key=key, size=size, start=partial(self._started, asked))
+        return Breed(key=key, size=size, start=partial(on_thread, self._started, asked))
 
     def _started(self, asked: Limits) -> Process:
         token = tokens.token_hex(8)

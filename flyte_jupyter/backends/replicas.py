@@ -4,11 +4,10 @@ import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from flyte_jupyter.backends.processes import Process
-from flyte_jupyter.loading import on_thread
 from flyte_jupyter.tasks.policies import ReusePolicy
 
 
@@ -64,11 +63,13 @@ class Replicas:
 
     Args:
         size: how many.
-        start: starts one; takes milliseconds.
+        start: starts one.
         bury: is given those that are dead.
     """
 
-    def __init__(self, size: Size, start: Callable[[], Process], bury: Callable[[Process], None]) -> None:
+    def __init__(
+        self, size: Size, start: Callable[[], Awaitable[Process]], bury: Callable[[Process], None]
+    ) -> None:
         self.size = size
         self._start = start
         self._bury = bury
@@ -196,7 +197,7 @@ class Replicas:
         return seat
 
     async def _fill(self, seat: Seat) -> None:
-        starting = asyncio.ensure_future(on_thread(self._start))
+        starting = asyncio.ensure_future(self._start())
         try:
             seat.process = await asyncio.shield(starting)
         except BaseException as error:

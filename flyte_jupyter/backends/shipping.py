@@ -7,7 +7,7 @@ import pickle
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -36,6 +36,7 @@ class Shipment:
         names: what that module holds here.
         sent: what of it was sent by name.
         tasks: tasks that have no global name, by number.
+        version: the identity of the code.
     """
 
     number: int
@@ -44,6 +45,7 @@ class Shipment:
     names: Mapping[str, Any]
     sent: Mapping[str, Any] = field(default_factory=dict)
     tasks: list[TaskTemplate[..., Any]] = field(default_factory=list)
+    version: str = ""
 
     def task(self, target: str | int) -> TaskTemplate[..., Any]:
         """Find the task that a worker calls.
@@ -87,7 +89,7 @@ class Shipments:
             if found is not None:
                 self._made.move_to_end(key)
                 return found
-        found = make()
+        found = replace(make(), version=version)
         with self._lock:
             self._made[key] = found
             while len(self._made) > _KEPT:

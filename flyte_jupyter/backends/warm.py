@@ -6,7 +6,7 @@ import os
 import pickle
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
@@ -37,13 +37,13 @@ class Breed:
     Args:
         key: what makes them alike.
         size: how many there are.
-        start: starts one, on a thread.
+        start: starts one.
         once: whether each serves one attempt only.
     """
 
     key: tuple[Any, ...]
     size: Size
-    start: Callable[[], Process]
+    start: Callable[[], Awaitable[Process]]
     once: bool = False
 
 
@@ -120,6 +120,9 @@ class WarmBackend:
         """Tell a worker what it takes over from this process, if that has changed."""
         raise NotImplementedError
 
+    def _entered(self, process: Process, number: int, spec: ActionSpec, shipment: Shipment) -> None:
+        """Tell a worker what attempt it is about to get, where it has to know that."""
+
     def _sweep_once(self) -> None:
         """Remove what processes that are gone have left."""
 
@@ -154,6 +157,7 @@ class WarmBackend:
         process.enter(number, attempt)
         try:
             self._tell(process, shared=replicas.size.together > 1)
+            self._entered(process, number, spec, shipment)
             process.learn(shipment.number, shipment.content)
             process.open(spec.run.name, lambda: _scope(spec.run, spec.id.org, store))
             try:

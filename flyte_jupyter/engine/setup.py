@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from flyte_jupyter.backends.base import Backend
 from flyte_jupyter.config import Settings
 from flyte_jupyter.engine.options import RunOptions
+from flyte_jupyter.engine.places import place_of
 from flyte_jupyter.errors import InitializationError
 from flyte_jupyter.runs.store import RunStore
 
@@ -31,6 +32,7 @@ class _Open:
         self._looked = 0.0
         self._settings: Settings | None = None
         self._isolation = ""
+        self._there: Backend | None = None
 
     def get(self, folder: Path | None) -> RunStore:
         """Give the store; looks from time to time whether it is still there."""
@@ -56,6 +58,12 @@ class _Open:
             found = self.settings().isolation or "auto"
             self._isolation = str(RunOptions(isolation=found).isolation)
         return self._isolation
+
+    def there(self) -> Backend | None:
+        """Give the place that they name, if they name one."""
+        if self._there is None and (text := self.settings().backend):
+            self._there = place_of(text)
+        return self._there
 
     def close(self) -> None:
         """Let go of it."""
@@ -116,12 +124,13 @@ class Setup:
         Raises:
             InitializationError: nothing is connected.
         """
-        if self.there is None:
+        there = self.there or self._open.there()
+        if there is None:
             raise InitializationError(
                 "no place is connected for mode='remote' or 'hybrid'. Connect one: "
                 "flyte_jupyter.init(backend=...), or run with mode='local'"
             )
-        return self.there
+        return there
 
 
 class Process:
@@ -149,7 +158,7 @@ process = Process()
 
 def init(
     *,
-    backend: Backend | None = None,
+    backend: Backend | str | None = None,
     store: Path | str | None = None,
     mode: str | None = None,
     isolation: str | None = None,
@@ -157,7 +166,8 @@ def init(
     """Connect this process; what is not given stays as it is.
 
     Args:
-        backend: the place to run that the modes hybrid and remote mean.
+        backend: the place to run that the modes hybrid and remote mean: a place, or "ray" for Ray on this
+            machine, "ray:auto" or "ray:HOST:PORT" for a Ray cluster.
         store: the folder of the run store.
         mode: the mode of runs that do not say one: local, hybrid or remote.
         isolation: what surrounds bodies on this machine in runs that do not say it: auto, thread, process or
@@ -165,8 +175,10 @@ def init(
 
     Raises:
         TypeError: the backend has not the shape of one.
-        DefinitionError: an unknown mode or isolation.
+        DefinitionError: an unknown mode, isolation or word for a backend.
     """
+    if isinstance(backend, str):
+        backend = place_of(backend)
     if backend is not None:
         if not isinstance(backend, Backend):
             raise TypeError(f"backend={backend!r} is no place to run: it has no name, run and close")

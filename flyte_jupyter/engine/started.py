@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 from flyte_jupyter.backends.bodies import Stopped, bodies
@@ -63,6 +64,7 @@ class Started:
         store.check()
         self._continued = continued
         scope = scope_of(options, name, self._mode, setup, store)
+        scope = replace(scope, continues=continued.origin if continued else "")
         self._live = LiveRun(scope, store, self._route, continued.state if continued else None)
         self._options = options
         self._surroundings = ExitStack()

@@ -1,0 +1,191 @@
+"""A Ray cluster as a place to run: an existing one, or one that is started beside the kernel."""
+
+import asyncio
+import itertools
+import logging
+import os
+import sys
+import threading
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from flyte_jupyter.backends import ray_record
+from flyte_jupyter.backends.cores import threads_of
+from flyte_jupyter.backends.forking import PRELOADED
+from flyte_jupyter.backends.forkserver import TOKEN
+from flyte_jupyter.backends.limits import Limits
+from flyte_jupyter.backends.processes import Process
+from flyte_jupyter.backends.ray_fit import options_of, room
+from flyte_jupyter.backends.ray_link import Lease, Link
+from flyte_jupyter.backends.ray_process import RayProcess, reached, recorded
+from flyte_jupyter.backends.ray_start import linked
+from flyte_jupyter.backends.records import levels
+from flyte_jupyter.backends.replicas import Size
+from flyte_jupyter.backends.secrets import resolved
+from flyte_jupyter.backends.shipping import Shipment
+from flyte_jupyter.backends.warm import Breed, WarmBackend, nothing
+from flyte_jupyter.config import find_home
+from flyte_jupyter.errors import InsufficientResourcesError
+from flyte_jupyter.ids import digest
+from flyte_jupyter.loading import on_thread
+from flyte_jupyter.runs.events import Emit
+from flyte_jupyter.tasks.spec import ActionSpec
+from flyte_jupyter.types.holding import current_blobs
+
+_IDLE = 1.0
+"""Seconds that an idle worker holds its resources: others wait for them."""
+
+
+class RayBackend(WarmBackend):
+    """Bodies run in worker processes on the nodes of a Ray cluster.
+
+    The nodes' own Python runs them, of the same version and with the same ray; images are not used. Every
+    node has to see the run store's folder. Ray places workers by what a task asks for: one core if it says
+    nothing. A body that waits for what it called lends its cores.
+
+    An attempt goes on when the kernel is gone: ``rerun`` of the run in another kernel takes over what still
+    runs, and how it ended if it has.
+
+    Args:
+        address: the cluster: "auto" for the one that Ray finds, or "host:port". None is one on this machine,
+            which is started when it is first needed, is found again by later kernels with the same store, and
+            ends when nobody has used it for a quarter of an hour.
+    """
+
+    name = "ray"
+
+    def __init__(self, address: str | None = None) -> None:
+        self._link: Link | None = None
+        self._claims = itertools.count(1)
+        self._address = address
+        self._connecting = threading.Lock()
+        super().__init__()
+
+    def __repr__(self) -> str:
+        return f"RayBackend({self._address!r})"
+
+    async def close(self) -> None:
+        """End all workers and the connection; the cluster stays. A closed place may be used again."""
+        await super().close()
+        link, self._link = self._link, None
+        if link is not None:
+            link.close()
+
+    # Inside
+
+    def _reset(self) -> None:
+        super()._reset()
+        self._link = None
+
+    async def _breed(self, spec: ActionSpec, emit: Emit) -> Breed:
+        del emit
+        link = self._link
+        if link is None or link.is_lost:
+            link = await on_thread(self._linked, _home())
+        task, policy, asked = spec.task, spec.task.reusable, Limits.of(spec.task.resources)
+        taken = await on_thread(self._taken_over, link, spec, asked) if spec.run.continues else None
+        if taken is not None:
+            one = Size(fewest=0, most=1, together=1, idle=0.0, surplus=0.0)
+            return Breed(key=("taken over", next(self._claims)), size=one, start=taken, once=True)
+        options = options_of(task.resources, link.nodes)
+        most = await self._room(link, spec, options)
+        run = spec.run.name if policy and policy.scope == "run" else ""
+        size = _limited(Size.of(policy), most) if policy else Size(
+            fewest=0, most=most, together=1, idle=_IDLE, surplus=_IDLE
+        )  # fmt: skip
+        threads = frozenset(threads_of(task.resources).items())
+        key = (id(link), task.name.partition(".")[0], policy, asked, repr(options), most, threads, run)
+        return Breed(key=key, size=size, start=partial(self._started, link, options, asked))
+
+    async def _room(self, link: Link, spec: ActionSpec, options: Mapping[str, Any]) -> int:
+        """Tell how many such workers the cluster holds; looks again before anything is refused."""
+        try:
+            return room(spec.task, options, link.nodes)
+        except InsufficientResourcesError:
+            link.nodes = await on_thread(link.ask, "nodes")
+            return room(spec.task, options_of(spec.task.resources, link.nodes), link.nodes)
+
+    def _linked(self, home: Path) -> Link:
+        with self._connecting:
+            if self._link is None or self._link.is_lost:
+                self._link = linked(self._address, home)
+            return self._link
+
+    async def _started(self, link: Link, options: Mapping[str, Any], limits: Limits) -> Process:
+        wanted = tuple(name for name in PRELOADED if name in sys.modules)
+        lease = link.lease(options, memory=limits.memory, cpu=limits.cpu, wanted=wanted, path=_path())
+        place = await asyncio.wrap_future(lease.up)
+        return await on_thread(reached, link, lease, place, limits)
+
+    def _taken_over(self, link: Link, spec: ActionSpec, limits: Limits) -> Any:
+        """Find what an earlier kernel began: how it ended, or where it goes on; gives what connects to it."""
+        folder, key = _folder(), _key(spec, self._shipments.of(spec.task))
+        for _ in range(2):  # it may end while it is looked for
+            frames = ray_record.read(folder, key)
+            if frames is not None:
+                return partial(on_thread, recorded, folder, key, frames, limits)
+            found = link.ask("find", key)
+            if found is not None:
+                name, secret, *place = found
+                lease = link.follow(Lease(name, secret))
+                return partial(on_thread, reached, link, lease, tuple(place), limits, key)
+        return None
+
+    def _secrets(self, spec: ActionSpec, process: Process) -> AbstractContextManager[Mapping[str, str]]:
+        """Files are put on the node by the keeper, with the attempt."""
+        del process
+        return nullcontext(resolved(spec.task.secrets)[0]) if spec.task.secrets else nothing()
+
+    def _tell(self, process: Process, *, shared: bool) -> None:
+        """Send the kernel's folder and path, which nodes may share, and the levels of logs."""
+        folder, level = os.getcwd(), logging.root.level  # noqa: PTH109 - once for each attempt: it counts
+        if process.world != (folder, level):
+            process.world = (folder, level)
+            world = {"folder": folder, "path": _path(), "own": (TOKEN,), "levels": levels(), "shared": shared}
+            process.send(("world", world))
+
+    def _entered(self, process: Process, number: int, spec: ActionSpec, shipment: Shipment) -> None:
+        """Say which attempt comes: so it can be found, and taken over."""
+        key = _key(spec, shipment)
+        if isinstance(process, RayProcess) and process.attached:
+            process.send(("attach", key, number, spec.run.name, spec.attempt))
+            return
+        variables, files = resolved(spec.task.secrets)
+        values = (*variables.values(), *files.values())
+        process.send(("attempt", number, spec.run.name, key, _folder(), _proof(), files, values))
+
+
+def _key(spec: ActionSpec, shipment: Shipment) -> str:
+    """Name an action by what it is: the same in a run and in those that continue it."""
+    origin = spec.run.continues or spec.run.name
+    return digest("ray attempt", origin, spec.id.name, spec.task.name, shipment.version, spec.packed or b"")
+
+
+def _home() -> Path:
+    """Find the folder in which clusters are remembered."""
+    blobs = current_blobs()
+    return blobs.folder.parent if blobs is not None else find_home(Path.cwd())
+
+
+def _folder() -> str:
+    blobs = current_blobs()
+    return str(blobs.folder) if blobs is not None else ""
+
+
+def _proof() -> tuple[bytes, bytes]:
+    """Make what a node can check only if it sees the same store."""
+    blobs, data = current_blobs(), os.urandom(16)
+    return (data, blobs.sign(data)) if blobs is not None else (b"", b"")
+
+
+def _path() -> tuple[str, ...]:
+    return tuple(os.path.abspath(folder) for folder in sys.path)  # noqa: PTH100 - also of an empty one
+
+
+def _limited(size: Size, most: int) -> Size:
+    """Have no more workers than the cluster holds; who waits for one waits here, in order."""
+    return replace(size, fewest=min(size.fewest, most), most=min(size.most, most))
