@@ -19,7 +19,7 @@ from flyte_jupyter.backends.forking import PRELOADED
 from flyte_jupyter.backends.forkserver import TOKEN
 from flyte_jupyter.backends.limits import Limits
 from flyte_jupyter.backends.processes import Process
-from flyte_jupyter.backends.ray_fit import options_of, room
+from flyte_jupyter.backends.ray_fit import needs_of, room
 from flyte_jupyter.backends.ray_link import Lease, Link
 from flyte_jupyter.backends.ray_process import RayProcess, reached, recorded
 from flyte_jupyter.backends.ray_start import linked
@@ -91,23 +91,23 @@ class RayBackend(WarmBackend):
         if taken is not None:
             one = Size(fewest=0, most=1, together=1, idle=0.0, surplus=0.0)
             return Breed(key=("taken over", next(self._claims)), size=one, start=taken, once=True)
-        options = options_of(task.resources, link.nodes)
-        most = await self._room(link, spec, options)
+        needs = needs_of(task.resources, link.nodes)
+        most = await self._room(link, spec, needs)
         run = spec.run.name if policy and policy.scope == "run" else ""
         size = _limited(Size.of(policy), most) if policy else Size(
             fewest=0, most=most, together=1, idle=_IDLE, surplus=_IDLE
         )  # fmt: skip
         threads = frozenset(threads_of(task.resources).items())
-        key = (id(link), task.name.partition(".")[0], policy, asked, repr(options), most, threads, run)
-        return Breed(key=key, size=size, start=partial(self._started, link, options, asked))
+        key = (id(link), task.name.partition(".")[0], policy, asked, repr(needs), most, threads, run)
+        return Breed(key=key, size=size, start=partial(self._started, link, needs, asked))
 
-    async def _room(self, link: Link, spec: ActionSpec, options: Mapping[str, Any]) -> int:
+    async def _room(self, link: Link, spec: ActionSpec, needs: Mapping[str, float]) -> int:
         """Tell how many such workers the cluster holds; looks again before anything is refused."""
         try:
-            return room(spec.task, options, link.nodes)
+            return room(spec.task, needs, link.nodes)
         except InsufficientResourcesError:
             link.nodes = await on_thread(link.ask, "nodes")
-            return room(spec.task, options_of(spec.task.resources, link.nodes), link.nodes)
+            return room(spec.task, needs_of(spec.task.resources, link.nodes), link.nodes)
 
     def _linked(self, home: Path) -> Link:
         with self._connecting:
@@ -115,9 +115,9 @@ class RayBackend(WarmBackend):
                 self._link = linked(self._address, home)
             return self._link
 
-    async def _started(self, link: Link, options: Mapping[str, Any], limits: Limits) -> Process:
+    async def _started(self, link: Link, needs: Mapping[str, float], limits: Limits) -> Process:
         wanted = tuple(name for name in PRELOADED if name in sys.modules)
-        lease = link.lease(options, memory=limits.memory, cpu=limits.cpu, wanted=wanted, path=_path())
+        lease = link.lease(needs, memory=limits.memory, cpu=limits.cpu, wanted=wanted, path=_path())
         place = await asyncio.wrap_future(lease.up)
         return await on_thread(reached, link, lease, place, limits)
 

@@ -10,12 +10,27 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 
-def keep(order: Mapping[str, Any], path: Sequence[str], controller: Any) -> Any:
-    """Keep a worker on this node."""
-    return _found("flyte_jupyter.backends.ray_keeper", path).keep(order, controller)
+class AgentBoot:
+    """The agent of a node, as Ray knows it.
+
+    Args:
+        path: where Python finds modules in the kernel.
+        controller: the actor that knows where workers are.
+    """
+
+    def __init__(self, path: Sequence[str], controller: Any) -> None:
+        self._inner = _found("flyte_jupyter.backends.ray_agent", path).Agent(controller)
+
+    async def keep(self, order: Mapping[str, Any]) -> Any:
+        """Hold a worker; tells how it ended."""
+        return await self._inner.keep(order)
+
+    async def end(self, lease: str) -> None:
+        """End a worker at once."""
+        await self._inner.end(lease)
 
 
-class Boot:
+class ControllerBoot:
     """The controller, as Ray knows it.
 
     Args:
@@ -26,7 +41,7 @@ class Boot:
 
     def __init__(self, path: Sequence[str], head: tuple[int, str] | None, patience: float) -> None:
         module = _found("flyte_jupyter.backends.ray_controller", path)
-        self._inner = module.Controller(module.submitter(), head, patience)
+        self._inner = module.Controller(path, head, patience)
 
     async def address(self) -> Any:
         """Tell where it listens for kernels."""
@@ -44,13 +59,13 @@ class Boot:
         """Take note of attempts that have ended."""
         await self._inner.forgotten(keys)
 
-    async def gate(self, lease: str, number: int) -> None:
-        """Wait until a worker needs its cores again."""
-        await self._inner.gate(lease, number)
+    async def lend(self, lease: str) -> None:
+        """Let others have a worker's cores."""
+        await self._inner.lend(lease)
 
-    async def open_gate(self, lease: str, number: int) -> None:
+    async def regain(self, lease: str) -> None:
         """Let a worker have its cores again."""
-        await self._inner.open_gate(lease, number)
+        await self._inner.regain(lease)
 
 
 def _found(module: str, path: Sequence[str]) -> Any:

@@ -11,20 +11,25 @@ import secrets
 import socket
 import struct
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgpack  # type: ignore[import-untyped]
 import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from flyte_jupyter.backends import ray_boot, ray_head
+from flyte_jupyter.backends.ray_room import Room
 from flyte_jupyter.backends.wire import packed
 
 _log = logging.getLogger("flyte_jupyter")
 
 _HEAD = struct.Struct(">IB")
 _LOOK = 1.0
+_TOGETHER = 100_000
+"""Workers of one node at once: each is a call to its agent that lasts."""
+
 _FIRST = 1 << 12
 """The most bytes of a greeting."""
 
@@ -46,32 +51,34 @@ class _Kernel:
 class _Lease:
     """A worker that was asked for."""
 
-    secret: str
-    ref: Any
+    order: Mapping[str, Any]
+    needs: Mapping[str, float]
     listeners: list[_Kernel]
+    room: Room | None = None
+    task: "asyncio.Task[None] | None" = None
+    agent: Any = None
     address: tuple[str, int] | None = None
-    gone: tuple[Any, str] | None = None
 
 
 class Controller:
     """Submits workers, and knows where they are.
 
     Args:
-        submit: submits a Ray task that keeps a worker: with Ray's options, the order and this actor.
+        path: where Python finds modules in the kernel.
         head: the process of a head that was started for this package, and when that began; it is ended when
             nobody has been connected for long. None for a cluster of somebody else.
         patience: seconds until then.
     """
 
-    def __init__(self, submit: Any, head: tuple[int, str] | None, patience: float) -> None:
-        self._submit = submit
+    def __init__(self, path: Sequence[str], head: tuple[int, str] | None, patience: float) -> None:
+        self._path = path
         self._head = head
         self._patience = patience
         self._secret = secrets.token_hex(16)
         self._kernels: set[_Kernel] = set()
         self._leases: dict[str, _Lease] = {}
         self._orphans: dict[str, str] = {}
-        self._gates: dict[tuple[str, int], asyncio.Event] = {}
+        self._agents: dict[str, Any] = {}
         self._nodes: list[dict[str, Any]] = []
         self._address: tuple[str, int] | None = None
         self._me: Any = None
@@ -81,13 +88,14 @@ class Controller:
         """Tell kernels where it listens, and what they have to say first."""
         if self._address is None:
             self._me = ray.get_runtime_context().current_actor
+            ray.cloudpickle.register_pickle_by_value(ray_boot)
             server = await asyncio.start_server(self._serve, sock=socket.create_server(("", 0)))
             self._address = (ray.util.get_node_ip_address(), server.sockets[0].getsockname()[1])
             self._nodes = await asyncio.to_thread(_nodes)
             self._keep(self._watch_nodes())
         return {"host": self._address[0], "port": self._address[1], "secret": self._secret}
 
-    # What keepers of workers say
+    # What agents say
 
     async def up(self, lease: str, host: str, port: int) -> None:
         """A worker is there."""
@@ -106,17 +114,17 @@ class Controller:
         for key in keys:
             self._orphans.pop(key, None)
 
-    async def gate(self, lease: str, number: int) -> None:
-        """Wait until a worker needs its cores again."""
-        await self._gate(lease, number).wait()
-        self._gates.pop((lease, number), None)
+    async def lend(self, lease: str) -> None:
+        """A body waits for what it called: others may have its cores."""
+        found = self._leases.get(lease)
+        if found is not None and found.room is not None:
+            await found.room.lend()
 
-    async def open_gate(self, lease: str, number: int) -> None:
-        """A worker needs its cores again."""
-        self._gate(lease, number).set()
-
-    def _gate(self, lease: str, number: int) -> asyncio.Event:
-        return self._gates.setdefault((lease, number), asyncio.Event())
+    async def regain(self, lease: str) -> None:
+        """It goes on, at once, and has its cores when they are free."""
+        found = self._leases.get(lease)
+        if found is not None and found.room is not None:
+            await found.room.regain()
 
     # What kernels say
 
@@ -144,23 +152,20 @@ class Controller:
                 if found is not None and found.address is None:
                     await self._on_cancel(kernel, lease)  # nobody waits for it
 
-    async def _on_lease(self, kernel: _Kernel, order: Mapping[str, Any], options: Mapping[str, Any]) -> None:
+    async def _on_lease(self, kernel: _Kernel, order: Mapping[str, Any], needs: Mapping[str, float]) -> None:
         """Submit a worker."""
-        lease = order["lease"]
-        try:
-            ref = self._submit(options, order, self._me)
-        except Exception as error:  # noqa: BLE001 - Ray's own checks of the options
-            kernel.tell("gone", lease, None, str(error))
-            return
-        kernel.leases.add(lease)
-        self._leases[lease] = _Lease(order["secret"], ref, [kernel])
-        self._keep(self._watch(lease))
+        name = order["lease"]
+        kernel.leases.add(name)
+        lease = self._leases[name] = _Lease(order, needs, [kernel])
+        lease.task = self._keep(self._serve_lease(name, lease))
 
-    async def _on_cancel(self, _kernel: _Kernel, lease: str) -> None:
+    async def _on_cancel(self, _kernel: _Kernel, name: str) -> None:
         """End a worker with force."""
-        found = self._leases.get(lease)
-        if found is not None:
-            await asyncio.to_thread(ray.cancel, found.ref, force=True)
+        lease = self._leases.get(name)
+        if lease is not None and lease.agent is not None:
+            lease.agent.end.remote(name)
+        elif lease is not None and lease.task is not None:
+            lease.task.cancel()
 
     async def _on_nodes(self, kernel: _Kernel, number: int) -> None:
         """Look again which nodes there are."""
@@ -175,21 +180,39 @@ class Controller:
             kernel.tell("answer", number, None)
             return
         found.listeners.append(kernel)
-        kernel.tell("answer", number, (lease, found.secret, *found.address))
+        kernel.tell("answer", number, (lease, found.order["secret"], *found.address))
 
-    async def _watch(self, lease: str) -> None:
-        """Wait for the end of a worker, and tell the kernels of it."""
-        found, how, why = self._leases[lease], None, ""
+    async def _serve_lease(self, name: str, lease: _Lease) -> None:
+        """Hold a worker from its beginning to its end, and tell its kernels how it ended."""
+        how, why, node = None, "", ""
+        lease.room = Room(lease.needs)
         try:
-            how = await found.ref
-        except BaseException as error:  # noqa: BLE001 - whatever Ray says
+            node = await lease.room.take()
+            gpus = await lease.room.gpus()
+            lease.agent = self._agent(node, lease.order["path"])
+            how = await lease.agent.keep.remote({**lease.order, "gpus": gpus})
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - whatever Ray says
             why = explained(error)
-        del self._leases[lease]
-        for key in [key for key, owner in self._orphans.items() if owner == lease]:
+            if isinstance(error, ray.exceptions.RayActorError):
+                self._agents.pop(node, None)  # the next one on that node gets another
+        del self._leases[name]
+        for key in [key for key, owner in self._orphans.items() if owner == name]:
             del self._orphans[key]
-        for kernel in found.listeners:
-            kernel.leases.discard(lease)
-            kernel.tell("gone", lease, how, why)
+        for kernel in lease.listeners:
+            kernel.leases.discard(name)
+            kernel.tell("gone", name, how, why)
+        await lease.room.free()
+
+    def _agent(self, node: str, path: Sequence[str]) -> Any:
+        """Give the agent of a node."""
+        if node not in self._agents:
+            made = ray.remote(ray_boot.AgentBoot).options(
+                num_cpus=0,
+                max_concurrency=_TOGETHER,
+                scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False),
+            )
+            self._agents[node] = made.remote([*self._path, *path], self._me)
+        return self._agents[node]
 
     async def _watch_nodes(self) -> None:
         """Tell kernels of nodes that come and go; end what nobody uses."""
@@ -206,21 +229,17 @@ class Controller:
                     kernel.tell("nodes", nodes)
         ray_head.end(*self._head)
 
-    def _keep(self, coro: Any) -> None:
+    def _keep(self, coro: Any) -> "asyncio.Task[None]":
         task = asyncio.get_running_loop().create_task(coro)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def submitter() -> Any:
-    """Make what submits keepers of workers."""
-    ray.cloudpickle.register_pickle_by_value(ray_boot)
-    task = ray.remote(max_retries=0)(ray_boot.keep)
-    return lambda options, order, controller: task.options(**options).remote(order, order["path"], controller)
+        return task
 
 
 def explained(error: BaseException) -> str:
     """Say in a line why a worker is gone."""
+    if isinstance(error, asyncio.CancelledError):
+        return "it was cancelled"
     for kind, why in _EXPLAINED.items():
         if isinstance(error, getattr(ray.exceptions, kind)):
             return why
@@ -229,12 +248,12 @@ def explained(error: BaseException) -> str:
 
 
 _EXPLAINED = {
-    "TaskCancelledError": "it was cancelled",
-    "OutOfMemoryError": "Ray ended it, as its node was almost out of memory",
+    "OutOfMemoryError": "Ray ended the agent of its node, which was almost out of memory",
     "NodeDiedError": "its node is gone",
-    "WorkerCrashedError": "its Ray worker was killed or crashed, or its node is gone",
     "LocalRayletDiedError": "its node is gone",
-    "RuntimeEnvSetupError": "its Ray worker could not be started",
+    "ActorDiedError": "its node is gone, or somebody killed our agent there",
+    "ActorUnavailableError": "its node is gone, or somebody killed our agent there",
+    "ActorUnschedulableError": "its node is gone",
 }
 
 

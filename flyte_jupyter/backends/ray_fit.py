@@ -17,25 +17,25 @@ _A_BIT = 0.001
 _MOST = 1000
 
 
-def options_of(resources: Resources, nodes: Sequence[Node]) -> dict[str, Any]:
-    """Write a task's resources as options of a Ray task; one core where none are asked for.
+def needs_of(resources: Resources, nodes: Sequence[Node]) -> dict[str, float]:
+    """Write a task's resources as Ray counts them; one core where none are asked for.
 
     Args:
         resources: what the task asks for.
         nodes: the cluster's nodes, for how they write the name of the device.
     """
     cpu, memory, device = resources.cpu_range, resources.memory_range, resources.get_device()
-    options: dict[str, Any] = {"num_cpus": cpu[0] / 1000 if cpu else 1}
+    needs = {"CPU": cpu[0] / 1000 if cpu else 1.0}
     if memory:
-        options["memory"] = memory[0]
+        needs["memory"] = memory[0]
     if device:
-        options["num_gpus"] = device.quantity
+        needs["GPU"] = device.quantity
         if device.device:
-            options["resources"] = {_name(device.device, nodes): _A_BIT}
-    return options
+            needs[_name(device.device, nodes)] = _A_BIT
+    return needs
 
 
-def room(task: TaskSpec, options: Mapping[str, Any], nodes: Sequence[Node]) -> int:
+def room(task: TaskSpec, needs: Mapping[str, float], nodes: Sequence[Node]) -> int:
     """Tell how many such tasks the whole cluster holds at once.
 
     Raises:
@@ -46,18 +46,12 @@ def room(task: TaskSpec, options: Mapping[str, Any], nodes: Sequence[Node]) -> i
         raise InsufficientResourcesError(
             f"{task.name} asks for {_shown(device)}, and Ray hands out whole GPUs only"
         )
-    needs = {
-        "CPU": options["num_cpus"],
-        "memory": options.get("memory", 0),
-        "GPU": options.get("num_gpus", 0),
-        **options.get("resources", {}),
-    }
     count = sum(_holds(node["resources"], needs) for node in nodes)
     if count:
         return count
     there = "; ".join(map(_described, nodes)) or "no node"
     raise InsufficientResourcesError(
-        f"{task.name} asks for {_asked(options)}, and no node of the Ray cluster has that. There is: {there}"
+        f"{task.name} asks for {_asked(needs)}, and no node of the Ray cluster has that. There is: {there}"
     )
 
 
@@ -79,13 +73,13 @@ def _shown(device: Any) -> str:
     return f"{device.quantity} × {device.device or device.device_class}{part}"  # noqa: RUF001 - times
 
 
-def _asked(options: Mapping[str, Any]) -> str:
-    kinds = [name.removeprefix(_TYPE) for name in options.get("resources", {})]
-    words = [f"{options['num_cpus']:g} CPUs"]
-    if "memory" in options:
-        words.append(f"{size_text(options['memory'])} of memory")
-    if "num_gpus" in options:
-        words.append(f"{options['num_gpus']} GPUs" + "".join(f" of type {kind}" for kind in kinds))
+def _asked(needs: Mapping[str, float]) -> str:
+    kinds = [name.removeprefix(_TYPE) for name in needs if name.startswith(_TYPE)]
+    words = [f"{needs['CPU']:g} CPUs"]
+    if "memory" in needs:
+        words.append(f"{size_text(int(needs['memory']))} of memory")
+    if "GPU" in needs:
+        words.append(f"{needs['GPU']:g} GPUs" + "".join(f" of type {kind}" for kind in kinds))
     return ", ".join(words)
 
 

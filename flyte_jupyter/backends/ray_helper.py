@@ -18,8 +18,8 @@ from flyte_jupyter.backends.ray_head import began_at
 
 NAMESPACE = "flyte_jupyter"
 _PATIENCE = 60.0
-_GATES = 100_000
-"""Calls that wait in the controller at once: one for each body that waits for what it called."""
+_TOGETHER = 1000
+"""Calls to the controller at once."""
 
 _HEAD_NODE = "node:__internal_head__"
 
@@ -48,12 +48,12 @@ def connected(asked: Mapping[str, Any]) -> dict[str, Any]:
     )
     head = (asked["head"], began_at(asked["head"])) if asked["head"] else None
     ray.cloudpickle.register_pickle_by_value(ray_boot)
-    actor = ray.remote(ray_boot.Boot).options(
+    actor = ray.remote(ray_boot.ControllerBoot).options(
         name=asked["name"],
         lifetime="detached",
         get_if_exists=True,
         num_cpus=0,
-        max_concurrency=_GATES,
+        max_concurrency=_TOGETHER,
         scheduling_strategy=_on_head(),
     )
     made = actor.remote(asked["path"], head, asked["patience"])

@@ -67,10 +67,10 @@ class Link:
         self._numbers = itertools.count(1)
         threading.Thread(target=self._listen, args=(rest,), name="flyte-ray", daemon=True).start()
 
-    def lease(self, options: Mapping[str, Any], **order: Any) -> Lease:
+    def lease(self, needs: Mapping[str, float], **order: Any) -> Lease:
         """Ask for a worker."""
         lease = self.follow(Lease())
-        self._tell("lease", {"lease": lease.name, "secret": lease.secret, **order}, options)
+        self._tell("lease", {"lease": lease.name, "secret": lease.secret, **order}, needs)
         return lease
 
     def follow(self, lease: Lease) -> Lease:

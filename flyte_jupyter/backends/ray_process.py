@@ -109,8 +109,9 @@ def reached(
     grave = Grave(link, lease)
     try:
         wire = Wire(connected(*place))
-        wire.send(("hello", lease.secret))
+        wire.send(("hello", lease.name, lease.secret))
         about = _about(wire)
+        wire.sock.settimeout(None)
     except OSError as error:
         grave.force()
         raise RuntimeSystemError(

@@ -17,6 +17,10 @@ class End:
         wire: the connection.
         selector: looks whether something comes, and whether what waits can go.
         heard: is given each frame; None is the end of the connection.
+
+    Attributes:
+        heard: likewise; whoever takes the connection over puts something else there.
+        drained: is called when what waited has gone.
     """
 
     def __init__(
@@ -27,10 +31,12 @@ class End:
     ) -> None:
         self.wire = wire
         self._selector = selector
-        self._heard = heard
+        self.heard = heard
+        self.drained: Callable[[], object] = bool
         self._queue: deque[tuple[memoryview, list[int]]] = deque()
         self._size = 0
         self._open = True
+        self._ending = False
         self._reading = True
         self._events = 0
         self._watch()
@@ -58,13 +64,20 @@ class End:
         if events & selectors.EVENT_READ and self._open:
             received = self.wire.receive(wait=False)
             for one in [None] if received is None else received:
-                self._heard(self, one)
+                if self._open:
+                    self.heard(self, one)
 
     def listen(self, *, wanted: bool) -> None:
         """Take what comes, or leave it for later."""
         if self._open:
             self._reading = wanted
             self._watch()
+
+    def finish(self) -> None:
+        """Close the connection when what waits has gone."""
+        self._ending = True
+        self._reading = False
+        self._flush()
 
     def close(self) -> None:
         """Close the connection."""
@@ -92,8 +105,12 @@ class End:
         except OSError:
             self._queue.clear()  # its end is noticed where it is read
             self._size = 0
+        if self._ending and not self._queue:
+            self.close()
         if self._open:
             self._watch()
+            if not self._queue:
+                self.drained()
 
     def _watch(self) -> None:
         wanted = selectors.EVENT_READ * self._reading | selectors.EVENT_WRITE * bool(self._queue)
