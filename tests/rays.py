@@ -3,8 +3,11 @@
 import atexit
 import functools
 import importlib.util
+import json
 import os
 import secrets
+import subprocess
+import sys
 
 import pytest
 
@@ -41,18 +44,38 @@ def cluster():
     return made
 
 
+def gpu_node(kind):
+    """What a node with a GPU of a kind, that is not there, is made of."""
+    return {
+        "num_cpus": 1,
+        "num_gpus": 1,
+        "resources": {f"accelerator_type:{kind}": 1},
+        "object_store_memory": 100_000_000,
+    }
+
+
 @functools.cache
 def t4():
     """The node with a T4."""
-    return cluster().add_node(
-        num_cpus=1,
-        num_gpus=1,
-        resources={"accelerator_type:T4": 1},
-        object_store_memory=100_000_000,
-    )
+    return cluster().add_node(**gpu_node("T4"))
 
 
 @functools.cache
 def place():
     """The cluster as a place to run; one connection for all tests."""
     return RayBackend(cluster().address)
+
+
+def held():
+    """The placement groups that hold resources, as Ray itself lists them."""
+    code = (
+        "import json, logging, os, ray, sys\n"
+        "ray.init(address=sys.argv[1], log_to_driver=False, logging_level=logging.ERROR)\n"
+        "table = ray.util.placement_group_table()\n"
+        "print(json.dumps([key for key, value in table.items() if value['state'] != 'REMOVED']), flush=True)\n"
+        "os._exit(0)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, cluster().address], capture_output=True, text=True, check=True
+    )
+    return json.loads(done.stdout.splitlines()[-1])

@@ -33,6 +33,7 @@ from flyte_jupyter.errors import InsufficientResourcesError
 from flyte_jupyter.ids import digest
 from flyte_jupyter.loading import on_thread
 from flyte_jupyter.runs.events import Emit
+from flyte_jupyter.tasks.checks import duration
 from flyte_jupyter.tasks.spec import ActionSpec
 from flyte_jupyter.types.holding import current_blobs
 
@@ -53,15 +54,17 @@ class RayBackend(WarmBackend):
     Args:
         address: the cluster: "auto" for the one that Ray finds, or "host:port". None is one on this machine,
             which is started when it is first needed, is found again by later kernels with the same store, and
-            ends when nobody has used it for a quarter of an hour.
+            ends when nobody uses it any more.
+        idle: seconds after which that one ends.
     """
 
     name = "ray"
 
-    def __init__(self, address: str | None = None) -> None:
+    def __init__(self, address: str | None = None, *, idle: float = 900.0) -> None:
         self._link: Link | None = None
         self._claims = itertools.count(1)
         self._address = address
+        self._idle = idle
         self._connecting = threading.Lock()
         super().__init__()
 
@@ -112,7 +115,7 @@ class RayBackend(WarmBackend):
     def _linked(self, home: Path) -> Link:
         with self._connecting:
             if self._link is None or self._link.is_lost:
-                self._link = linked(self._address, home)
+                self._link = linked(self._address, home, self._idle)
             return self._link
 
     async def _started(self, link: Link, needs: Mapping[str, float], limits: Limits) -> Process:
@@ -156,7 +159,9 @@ class RayBackend(WarmBackend):
             return
         variables, files = resolved(spec.task.secrets)
         values = (*variables.values(), *files.values())
-        process.send(("attempt", number, spec.run.name, key, _folder(), _proof(), files, values))
+        limit = spec.task.timeout.max_runtime
+        most = duration("max_runtime", limit).total_seconds() if limit else 0.0
+        process.send(("attempt", number, spec.run.name, key, _folder(), _proof(), files, values, most))
 
 
 def _key(spec: ActionSpec, shipment: Shipment) -> str:

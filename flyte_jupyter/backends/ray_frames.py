@@ -4,6 +4,7 @@ Descriptors go to no other machine: the content of files that come with a frame 
 """
 
 import os
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -60,6 +61,8 @@ class Memory:
         key: what a later kernel finds it by.
         folder: the folder of the store, for a record of how it ended.
         secrets: the values that must not be written.
+        limit: seconds that the attempt may take; 0 for any.
+        began: when it began, on this machine's steady clock.
         calls: the numbers of the calls that wait for their end.
         heard: how the kernel that listens knows it: number, run, attempt; None before a later one does.
         has_ended: whether the worker said how it ended.
@@ -70,6 +73,8 @@ class Memory:
     key: str
     folder: str
     secrets: Sequence[str] = ()
+    limit: float = 0.0
+    began: float = field(default_factory=time.monotonic)
     calls: set[int] = field(default_factory=set)
     heard: tuple[int, str, int] | None = None
     has_ended: bool = False

@@ -83,7 +83,7 @@ class Room:
                     await asyncio.to_thread(remove_placement_group, group)
 
     def _asked(self) -> Any:
-        return placement_group([self._needs], strategy="STRICT_PACK", lifetime="detached")
+        return placement_group([self._needs], strategy="STRICT_PACK")  # goes with the controller
 
 
 def _visible() -> str:

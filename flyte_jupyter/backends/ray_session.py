@@ -37,6 +37,9 @@ _HELLO = 30.0
 _ALONE = 3600.0
 """Seconds that a body waits for what it called when there is no kernel to answer."""
 
+_FORGOTTEN = 24 * 3600.0
+"""Seconds that a body goes on without a kernel."""
+
 
 class Office(Protocol):
     """What a session tells."""
@@ -125,10 +128,16 @@ class Session:
 
     def mind_time(self, now: float) -> None:
         """End what nobody has use for."""
-        if self._kernel is None:
-            waits = any(memory.calls for memory in self._memories.values())
-            if now - self._since > (_ALONE if self._met else _HELLO) and (waits or not self._met):
-                self.stop()
+        if self._kernel is not None:
+            return  # it minds the time itself
+        alone, memories = now - self._since, self._memories.values()
+        if (
+            (not self._met and alone > _HELLO)
+            or (alone > _ALONE and any(memory.calls for memory in memories))
+            or alone > _FORGOTTEN
+            or any(memory.limit and now - memory.began > memory.limit for memory in memories)
+        ):
+            self.stop()
 
     def stop(self) -> None:
         """The worker is of no use any more."""
@@ -203,8 +212,8 @@ class Session:
         self._worker.send(("world", world))
 
     def _on_attempt(self, frame: Frame) -> None:
-        _, number, run, key, folder, proof, files, values = frame
-        memory = self._memories[number] = Memory(number, run, key, folder, values)
+        _, number, run, key, folder, proof, files, values, limit = frame
+        memory = self._memories[number] = Memory(number, run, key, folder, values, limit)
         stack = ExitStack()
         try:
             self._check_shared(folder, proof)

@@ -5,6 +5,7 @@ import importlib.util
 import json
 import os
 import secrets
+import shutil
 import socket
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +28,11 @@ _PATIENCE = 90.0
 """Seconds that a cluster may take to start, and to answer."""
 
 _LOOK = 0.05
-_IDLE = 900.0
-"""Seconds after which a cluster that was started here ends if nobody is connected."""
-
 _STORE = 200_000_000
 """Bytes of Ray's object store: values do not go through it."""
+
+_SHORT = 30
+"""Characters of a folder in which Ray's sockets still get a name that the system takes."""
 
 _BASICS = (
     "CUDA_VISIBLE_DEVICES", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "LOGNAME", "PATH",
@@ -68,13 +70,14 @@ class Found:
     began: str = ""
 
 
-def linked(address: str | None, home: Path) -> Link:
+def linked(address: str | None, home: Path, idle: float) -> Link:
     """Connect to the controller in a cluster.
 
     Args:
         address: where the cluster is: "auto", or host and port; None is one that is started on this machine
             when it is first needed.
         home: the folder in which what is found is remembered for the next kernel.
+        idle: seconds after which a cluster that was started here ends if nobody is connected.
 
     Raises:
         InitializationError: there is no such cluster, it does not fit, or Ray is not installed.
@@ -86,13 +89,13 @@ def linked(address: str | None, home: Path) -> Link:
     name = digest("ray cluster", address or "")[:12]
     lock = acquire(folder / f"{name}.lock", wait=True)
     try:
-        return _linked(address, folder / f"{name}.json")
+        return _linked(address, folder / f"{name}.json", idle)
     finally:
         if lock is not None:
             release(lock, folder / f"{name}.lock")
 
 
-def _linked(address: str | None, path: Path) -> Link:
+def _linked(address: str | None, path: Path, idle: float) -> Link:
     found = _read(path)
     if found.host and found.version == version():
         with suppress(OSError):
@@ -103,7 +106,7 @@ def _linked(address: str | None, path: Path) -> Link:
     elif not found.head or began_at(found.head) != found.began:
         found = _started(path)
         _write(path, found)
-    answer = _asked(found)
+    answer = _asked(found, idle)
     found = replace(found, version=version(), **answer)
     _write(path, found)
     try:
@@ -126,7 +129,7 @@ def _check(address: str) -> None:
         raise InitializationError(f"no Ray cluster answers at {address}: {error}. Is it running?") from None
 
 
-def _asked(found: Found) -> dict[str, Any]:
+def _asked(found: Found, idle: float) -> dict[str, Any]:
     """Let a process of its own talk to Ray: it makes the controller where there is none."""
     code = (
         f"import sys; sys.path[:] = {sys.path!r}\nfrom flyte_jupyter.backends.ray_helper import main\nmain()"
@@ -134,7 +137,7 @@ def _asked(found: Found) -> dict[str, Any]:
     order = {
         "address": found.address,
         "head": found.head,
-        "patience": _IDLE,
+        "patience": idle,
         "path": [os.path.abspath(folder) for folder in sys.path],  # noqa: PTH100 - also of an empty one
         "name": f"flyte-jupyter-{os.getuid()}-{version()}",
     }
@@ -180,13 +183,8 @@ def _refusal(found: Found, why: str) -> InitializationError:
 
 def _started(path: Path) -> Found:
     """Start a cluster of one node that outlives this process."""
-    temporary = Path(tempfile.gettempdir()) / f"flyte-ray-{os.getuid()}-{digest('ray', str(path))[:8]}"
-    temporary.mkdir(mode=0o700, exist_ok=True)
-    if temporary.stat().st_uid != os.getuid():
-        raise InitializationError(f"{temporary} belongs to somebody else; set TMPDIR to a folder of yours")
-    temporary.chmod(0o700)
+    temporary = _temporary(path)
     where = temporary / "ray_current_cluster"
-    where.unlink(missing_ok=True)
     found = Found(token=secrets.token_hex(32))
     basics = {name: os.environ[name] for name in _BASICS if name in os.environ}
     log = path.with_suffix(".log")
@@ -213,6 +211,18 @@ def _started(path: Path) -> Found:
     return replace(found, address=where.read_text().strip(), head=head.pid, began=began_at(head.pid))
 
 
+def _temporary(path: Path) -> Path:
+    """Make the folder for Ray's sockets and logs; what the last cluster left there goes."""
+    base = tempfile.gettempdir()
+    base = base if len(base) <= _SHORT else "/tmp"  # noqa: S108 - private below
+    temporary = Path(base) / f"flyte-ray-{os.getuid()}-{digest('ray', str(path))[:8]}"
+    if temporary.exists() and temporary.stat().st_uid != os.getuid():
+        raise InitializationError(f"{temporary} belongs to somebody else; set TMPDIR to a folder of yours")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(mode=0o700, exist_ok=True)
+    return temporary
+
+
 def _token(found: Found) -> Mapping[str, str]:
     return {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": found.token} if found.token else {}
 
@@ -231,9 +241,11 @@ def _write(path: Path, found: Found) -> None:
     draft.replace(path)
 
 
+@cache
 def version() -> str:
     """Tell versions of this package apart: a controller serves the kernels of its own."""
-    h = hashlib.blake2b(digest_size=8)
-    for path in sorted(Path(__file__).parent.glob("ray_*.py")):
+    h, package = hashlib.blake2b(digest_size=8), Path(__file__).parents[1]
+    for path in sorted(package.rglob("*.py")):
+        h.update(b"%d " % path.stat().st_size)
         h.update(path.read_bytes())
     return h.hexdigest()
