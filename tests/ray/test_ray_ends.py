@@ -8,6 +8,7 @@ import threading
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 import rays
 from leftovers import exists, until
@@ -175,6 +176,30 @@ def test_a_killed_agent_is_the_failure_of_what_runs_on_its_node_and_is_replaced(
     assert end(60)[0] != agent
     assert until(lambda: not exists(worker))
     assert "agent" in next(iter(flyte.Run.listall())).root.attempts[0].failure.message
+
+
+def test_a_killed_controller_is_the_failure_of_what_runs_and_is_replaced(env, place, begun, tmp_path):
+    @env.task(retries=flyte.RetryStrategy(1, AT_ONCE))
+    def work(folder: str) -> int:
+        attempt = flyte.ctx().attempt_number
+        (Path(folder) / f"{attempt}").write_text(str(os.getpid()))
+        while attempt == 1:
+            time.sleep(0.01)
+        return attempt
+
+    end = begun(work, str(tmp_path))
+    first = tmp_path / "1"
+    assert until(lambda: first.exists() and first.read_text(), 20)
+    port = place._link._wire.sock.getpeername()[1]
+    (listening,) = {
+        c.pid for c in psutil.net_connections("tcp4") if c.status == "LISTEN" and c.laddr.port == port
+    }
+    os.kill(listening, signal.SIGKILL)
+
+    assert end(60) == (2,)
+    assert until(lambda: not exists(int(first.read_text())))
+    failure = next(iter(flyte.Run.listall())).root.attempts[0].failure
+    assert "is gone, and its place on Ray with it" in failure.message
 
 
 def test_too_much_memory_is_said_with_the_limit_and_who_enforced_it(env, run):

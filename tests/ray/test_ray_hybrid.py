@@ -14,6 +14,7 @@ import rays
 import flyte_jupyter as flyte
 from flyte_jupyter.backends.ray import RayBackend
 from flyte_jupyter.backends.ray_fit import needs_of, room
+from flyte_jupyter.backends.ray_start import Found, _refusal
 from flyte_jupyter.engine.setup import process
 
 CHILDREN = 250
@@ -194,3 +195,42 @@ def test_a_kernel_never_loads_ray_and_says_nothing_of_it(tmp_path, place):
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=90)
 
     assert (done.stdout, done.stderr) == ("ActionOutputs(o0=2) False True True\n", "")
+
+
+def test_a_store_that_the_nodes_do_not_see_is_said(tmp_path, place):
+    code = """
+        import sys
+        import flyte_jupyter as flyte
+        env = flyte.TaskEnvironment(name="unseen")
+
+        @env.task
+        def work() -> int:
+            return 1
+
+        flyte.init(backend=sys.argv[1], store=sys.argv[2])
+        flyte.with_runcontext(mode="remote").run(work).outputs()
+    """
+    script, folder = tmp_path / "unseen.py", tmp_path / "hidden"
+    script.write_text(textwrap.dedent(code))
+    folder.mkdir()
+    word = f"ray:{rays.cluster().address}"
+    inside = 'mount -t tmpfs tmpfs "$4" && exec "$1" "$2" "$3" "$4/store"'
+    command = ["unshare", "-m", "sh", "-c", inside, "sh", sys.executable, str(script), word, str(folder)]
+    if subprocess.run(["unshare", "-m", "true"], check=False, capture_output=True).returncode:
+        pytest.skip("this user may hide no folder; run the tests as root, or in a container that allows it")
+
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=90)
+
+    assert "does not see the store in" in done.stderr
+    assert "set FLYTE_JUPYTER_HOME to a shared folder" in done.stderr
+
+
+def test_other_versions_are_said_in_a_line():
+    said = "RuntimeError: Version mismatch: The cluster was started with:\n    Ray: 2.9.0\n    Python: 3.10.1\nThis process"
+
+    text = str(_refusal(Found(address="10.0.0.1:6379"), said))
+
+    assert "\n" not in text
+    assert (
+        "other versions than this kernel: Version mismatch: The cluster was started with: Ray: 2.9.0" in text
+    )
