@@ -63,7 +63,8 @@ class Started:
         self._route = route_of(self._mode, options.isolation or setup.isolation, setup.place)
         store.check()
         self._continued = continued
-        scope = partial(scope_of, options, name, self._mode, setup, store)
+        origin = continued.origin if continued else ""
+        scope = partial(scope_of, options, name, self._mode, setup, store, origin)
         self._live = LiveRun(scope, store, self._route, continued.state if continued else None)
         self._options = options
         self._surroundings = ExitStack()
