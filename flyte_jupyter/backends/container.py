@@ -41,7 +41,8 @@ class Provide(Protocol):
 class ContainerBackend(WarmBackend):
     """Bodies run in containers of this machine's engine.
 
-    Without a ``ReusePolicy`` each attempt has a container of its own; with one they stay warm.
+    A container is used again by the tasks of its environment that ask for the same: image, limits, network,
+    secrets and folders. What a body leaves in its file system is there for the next one, until it goes.
 
     Args:
         provide: gives the name of an action's image, builds or pulls it first where needed.
@@ -100,7 +101,7 @@ class ContainerBackend(WarmBackend):
         size = Size.of(policy) if policy else usual_size()
         key = (task.name.partition(".")[0], policy, plan, tuple(task.secrets) if plan.secrets else (), run)
         start, threads = partial(self._started, plan), threads_of(task.resources)
-        return Breed(key=key, size=size, start=start, threads=threads, image=image, once=policy is None)
+        return Breed(key=key, size=size, start=start, threads=threads, image=image)
 
     async def _image(self, spec: ActionSpec, emit: Emit, *, again: bool = False) -> str:
         """Get the image; who is stopped meanwhile stops that."""

@@ -44,7 +44,6 @@ class Breed:
         start: starts one, on a thread.
         threads: variables that say how many threads numerical libraries start.
         image: the image in which they run; empty for none.
-        once: whether each serves one attempt only.
     """
 
     key: tuple[Any, ...]
@@ -52,7 +51,6 @@ class Breed:
     start: Callable[[], Process]
     threads: Mapping[str, str]
     image: str = ""
-    once: bool = False
 
 
 class WarmBackend:
@@ -150,9 +148,6 @@ class WarmBackend:
                 variables = {**breed.threads, **spec.task.env_vars, **spec.run.env_vars, **secrets}
                 return await self._attempt(spec, emit, shipment, breed, process, variables)
         finally:
-            if breed.once and process.alive:
-                process.kill()
-                self._bury_soon(process)
             replicas.give_back(seat)
             self._wake_sweeper()
 
