@@ -176,7 +176,7 @@ class Attempt:
             self._process.hear(LOOK)
             bodies.check()
             if self._asked and not self._is_over:
-                with asyncio.Runner() as runner:
+                with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:  # the thread's own stays
                     runner.run(self._go_on())
 
     async def _go_on(self) -> None:

@@ -285,3 +285,22 @@ def test_threads_and_loops_take_turns_with_one_worker(env):
         return [here(), here(), *flyte.run(both).outputs()[0], here()]
 
     assert len(set(flyte.run(all_of_them).outputs()[0])) == 1
+
+
+def test_a_body_that_calls_leaves_the_threads_own_event_loop(env, run):
+    @env.task
+    def child(x: int) -> int:
+        return x + 1
+
+    @env.task
+    def parent() -> int:
+        return child(1)
+
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        assert run(parent).outputs() == (2,)
+        assert asyncio.get_event_loop_policy().get_event_loop() is loop
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
