@@ -147,7 +147,7 @@ def neighbours() -> Neighbours | None:
     place = os.environ.get("XDG_RUNTIME_DIR", "")
     user = os.getuid() if hasattr(os, "getuid") else 0
     folder = Path(place) if place and Path(place).is_dir() else Path(tempfile.gettempdir())
-    folder /= f"flyte-jupyter-{user}"
+    folder /= f"flyte-jupyter-kernels-{user}"
     with suppress(OSError):
         folder.mkdir(mode=0o700, exist_ok=True)
         found = folder.lstat()

@@ -187,7 +187,7 @@ def test_a_damaged_file_and_a_missing_folder_are_no_harm(folder, room, kernel):
 
 def test_the_folder_is_private_and_workers_have_none(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    folder = tmp_path / f"flyte-jupyter-{os.getuid()}"
+    folder = tmp_path / f"flyte-jupyter-kernels-{os.getuid()}"
 
     assert neighbours() is not None
     assert folder.stat().st_mode & 0o777 == 0o700
