@@ -20,7 +20,7 @@ from flyte_jupyter.backends.processes import Process
 from flyte_jupyter.backends.records import levels
 from flyte_jupyter.backends.replicas import Size
 from flyte_jupyter.backends.secrets import FOLDER_VARIABLE, resolve
-from flyte_jupyter.backends.warm import Breed, WarmBackend, nothing, usual_size
+from flyte_jupyter.backends.warm import NOTHING, Breed, WarmBackend, usual_size
 from flyte_jupyter.container_engine import engine
 from flyte_jupyter.errors import RuntimeSystemError
 from flyte_jupyter.loading import on_thread
@@ -119,7 +119,7 @@ class ContainerBackend(WarmBackend):
         return started(client, plan)
 
     def _secrets(self, spec: ActionSpec, process: Process) -> AbstractContextManager[Mapping[str, str]]:
-        return _handed_over(spec, process) if spec.task.secrets else nothing()
+        return _handed_over(spec, process) if spec.task.secrets else NOTHING
 
     def _tell(self, process: Process, *, shared: bool) -> None:
         """Send what is in force there anyway, and the levels of logs."""
