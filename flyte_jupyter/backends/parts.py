@@ -101,8 +101,11 @@ class Parts(BlobStore):
         self.store = store
         self.file = files[0] if files else -1
         self.manifest = list(manifest)
-        self._places = {digest: (begin, size) for digest, begin, size in self.manifest}
-        self._end = max((begin + size for _, begin, size in self.manifest), default=0)
+        self._places: dict[str, tuple[int, int]] = {}
+        self._end = 0
+        for digest, begin, size in self.manifest:
+            self._places[digest] = (begin, size)
+            self._end = max(self._end, begin + size)
 
     @property
     def files(self) -> list[int]:
