@@ -20,6 +20,7 @@ from flyte_jupyter.backends.processes import Process
 from flyte_jupyter.backends.records import levels
 from flyte_jupyter.backends.replicas import Size
 from flyte_jupyter.backends.secrets import FOLDER_VARIABLE, resolve
+from flyte_jupyter.backends.threads import threads
 from flyte_jupyter.backends.warm import NOTHING, Breed, WarmBackend, usual_size
 from flyte_jupyter.container_engine import engine
 from flyte_jupyter.errors import RuntimeSystemError
@@ -100,8 +101,9 @@ class ContainerBackend(WarmBackend):
         run = spec.run.name if policy and policy.scope == "run" else ""
         size = Size.of(policy) if policy else usual_size()
         key = (task.name.partition(".")[0], policy, plan, tuple(task.secrets) if plan.secrets else (), run)
-        start, threads = partial(self._started, plan), threads_of(task.resources)
-        return Breed(key=key, size=size, start=start, threads=threads, image=image)
+        start = partial(threads.begin, partial(self._started, plan))
+        variables = threads_of(task.resources)
+        return Breed(key=key, size=size, start=start, threads=variables, image=image)
 
     async def _image(self, spec: ActionSpec, emit: Emit, *, again: bool = False) -> str:
         """Get the image; who is stopped meanwhile stops that."""
@@ -111,7 +113,7 @@ class ContainerBackend(WarmBackend):
         finally:
             stop.set()
 
-    def _started(self, plan: Plan) -> Container:
+    def _started(self, plan: Plan) -> Process:
         client = engine()
         if not self._swept:
             sweep(client)

@@ -52,6 +52,8 @@ class ForkServer:
     """The kernel's side: starts the process when first needed, and again if it is gone."""
 
     def __init__(self) -> None:
+        self.wanted: frozenset[str] = frozenset()
+        """Libraries that workers are to have, beside those that this process has loaded."""
         self._lock = threading.Lock()
         self._wire: Wire | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -137,7 +139,8 @@ class ForkServer:
         """Name the libraries that the kernel has loaded and the fork server has not."""
         if self._wire is None or self._pid != os.getpid():
             self._loaded = set()
-        fresh = [name for name in PRELOADED if name not in self._loaded and name in sys.modules]
+        asked = self.wanted | sys.modules.keys()
+        fresh = [name for name in PRELOADED if name not in self._loaded and name in asked]
         fresh += [_OURS] if not {_OURS, *fresh} & self._loaded else []
         self._loaded.update(fresh)
         return fresh

@@ -20,6 +20,7 @@ from flyte_jupyter.backends.processes import Process
 from flyte_jupyter.backends.records import levels
 from flyte_jupyter.backends.replicas import Size
 from flyte_jupyter.backends.secrets import injected
+from flyte_jupyter.backends.threads import threads
 from flyte_jupyter.backends.warm import NOTHING, Breed, WarmBackend, usual_size
 from flyte_jupyter.backends.wire import Wire
 from flyte_jupyter.loading import on_thread
@@ -85,9 +86,10 @@ class PoolBackend(WarmBackend):
     def _kind(self, task: TaskSpec) -> Breed:
         policy, asked = task.reusable, Limits.of(task.resources)
         size = Size.of(policy) if policy else usual_size()
-        threads = threads_of(task.resources)
-        key = (task.name.partition(".")[0], policy, asked, frozenset(threads.items()))
-        return Breed(key=key, size=size, start=partial(self._started, asked), threads=threads)
+        variables = threads_of(task.resources)
+        start = partial(threads.begin, partial(self._started, asked))
+        key = (task.name.partition(".")[0], policy, asked, frozenset(variables.items()))
+        return Breed(key=key, size=size, start=start, threads=variables)
 
     def _started(self, asked: Limits) -> Process:
         token = tokens.token_hex(8)

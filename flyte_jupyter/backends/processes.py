@@ -21,6 +21,9 @@ from flyte_jupyter.backends.wire import Frame, Received, Wire, close_files, pack
 _KEPT = 64
 """Of code and runs, as many as a worker keeps."""
 
+STREAMS = ("stdout", "stderr")
+"""What a worker writes to its descriptors 1 and 2."""
+
 _CHUNK = 1 << 16
 _MOMENT = 0.002
 
@@ -55,8 +58,8 @@ class Process:
         graves: ends it.
         pid: its process id.
         wire: the connection.
-        out: what it writes to descriptor 1.
-        err: what it writes to descriptor 2.
+        out: what it writes to descriptor 1; negative where that comes over the wire.
+        err: what it writes to descriptor 2; likewise.
         limit: the limits that are in force.
     """
 
@@ -71,15 +74,15 @@ class Process:
         self.alive = True
         self._graves = graves
         self._wire = wire
-        self._pipes = {"stdout": out, "stderr": err}
-        self._decoders = {name: codecs.getincrementaldecoder("utf-8")("replace") for name in self._pipes}
+        self._pipes = {name: file for name, file in (("stdout", out), ("stderr", err)) if file >= 0}
+        self._decoders = {name: codecs.getincrementaldecoder("utf-8")("replace") for name in STREAMS}
         self._code: OrderedDict[int, None] = OrderedDict()
         self._scopes: OrderedDict[str, None] = OrderedDict()
         self._attempts: dict[int, Listener] = {}
         self._queue: deque[tuple[memoryview, list[int]]] = deque()
         self._burial: Burial | None = None
         self._poll: select.poll | None = None
-        for descriptor in (out, err):
+        for descriptor in self._pipes.values():
             os.set_blocking(descriptor, False)
 
     @property
@@ -258,15 +261,19 @@ class Process:
             self._lost()
             return
         for one in received:
-            key = one.frame[1]
-            attempt = self._attempts.get(key) if isinstance(key, int) else None
-            if attempt is not None:
-                attempt.heard(one)
-            elif isinstance(key, str):  # by run: logs and reports
-                for other in list(self._attempts.values()):
-                    other.heard(one)
-            else:
-                close_files(one.files)
+            self._hear(one)
+
+    def _hear(self, one: Received) -> None:
+        """Give a frame to the attempt that it is for."""
+        key = one.frame[1]
+        attempt = self._attempts.get(key) if isinstance(key, int) else None
+        if attempt is not None:
+            attempt.heard(one)
+        elif isinstance(key, str):  # by run: logs and reports
+            for other in list(self._attempts.values()):
+                other.heard(one)
+        else:
+            close_files(one.files)
 
     def _writable(self) -> None:
         while self._queue:
@@ -300,6 +307,10 @@ class Process:
                 with suppress(KeyError):  # it was noticed before
                     self._poll.unregister(descriptor)
             return
+        self._written(name, data)
+
+    def _written(self, name: str, data: bytes) -> None:
+        """Give what was written to a descriptor to an attempt."""
         text = self._decoders[name].decode(data)
         attempt = next(iter(self._attempts.values()), None)
         if text and attempt is not None:

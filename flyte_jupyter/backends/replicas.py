@@ -9,9 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from flyte_jupyter.backends.processes import Process
-from flyte_jupyter.backends.threads import running, threads
+from flyte_jupyter.backends.threads import running
 from flyte_jupyter.backends.turns import LOOK, Turn
-from flyte_jupyter.loading import on_thread
 from flyte_jupyter.tasks.policies import ReusePolicy
 
 
@@ -59,16 +58,20 @@ class Seat:
     ready: "asyncio.Future[None] | None" = None
 
 
+Start = Callable[[], concurrent.futures.Future[Process]]
+"""Begins to start a worker, and gives it to come."""
+
+
 class Replicas:
     """Workers of one kind.
 
     Args:
         size: how many.
-        start: starts one; takes milliseconds.
+        start: begins to start one.
         bury: is given those that are dead.
     """
 
-    def __init__(self, size: Size, start: Callable[[], Process], bury: Callable[[Process], None]) -> None:
+    def __init__(self, size: Size, start: Start, bury: Callable[[Process], None]) -> None:
         self.size = size
         self._start = start
         self._bury = bury
@@ -190,7 +193,7 @@ class Replicas:
             starting = seat.process is None
         try:
             if starting:
-                await (self._fill(seat) if loop is not None else self._fill_here(seat))
+                await self._fill(seat)
             elif seat.process is None and seat.ready is not None:
                 await asyncio.shield(seat.ready)
         except BaseException:
@@ -198,29 +201,12 @@ class Replicas:
             raise
         return seat
 
-    async def _fill_here(self, seat: Seat) -> None:
-        """Start a worker while this thread waits; on another one, so that a stop cannot cut it in two."""
-        turn, starting = Turn(), concurrent.futures.Future[Process]()
-
-        def work() -> None:
-            try:
-                starting.set_result(self._start())
-            except BaseException as error:  # noqa: BLE001 - handed to the waiting thread
-                starting.set_exception(error)
-            turn.come()
-
-        threads.start(work)
+    async def _fill(self, seat: Seat) -> None:
+        starting, turn = self._start(), Turn()
+        starting.add_done_callback(lambda _: turn.come())
         try:
             await turn.wait()
-        except BaseException:
-            starting.add_done_callback(self._drop)  # who is stopped meanwhile has no use for it
-            raise
-        seat.process = starting.result()
-
-    async def _fill(self, seat: Seat) -> None:
-        starting = asyncio.ensure_future(on_thread(self._start))
-        try:
-            seat.process = await asyncio.shield(starting)
+            seat.process = starting.result()
         except BaseException as error:
             starting.add_done_callback(self._drop)  # who is stopped meanwhile has no use for it
             if seat.ready is not None and not seat.ready.done():
@@ -230,7 +216,7 @@ class Replicas:
         if seat.ready is not None:
             seat.ready.set_result(None)
 
-    def _drop(self, starting: "asyncio.Future[Process] | concurrent.futures.Future[Process]") -> None:
+    def _drop(self, starting: "concurrent.futures.Future[Process]") -> None:
         if not starting.cancelled() and starting.exception() is None:
             process = starting.result()
             process.kill()

@@ -37,6 +37,7 @@ class Shipment:
         sent: what of it was sent by name.
         tasks: tasks that have no global name, by number.
         packages: names, as they are imported, of the packages that it uses.
+        version: the identity of the code.
     """
 
     number: int
@@ -46,6 +47,7 @@ class Shipment:
     sent: Mapping[str, Any] = field(default_factory=dict)
     tasks: list[TaskTemplate[..., Any]] = field(default_factory=list)
     packages: tuple[str, ...] = ()
+    version: str = ""
 
     def task(self, target: str | int) -> TaskTemplate[..., Any]:
         """Find the task that a worker calls.
@@ -90,7 +92,7 @@ class Shipments:
             if found is not None:
                 self._made.move_to_end(key)
                 return found
-        found = make()
+        found = replace(make(), version=version)
         with self._lock:
             self._made[key] = found
             while len(self._made) > _KEPT:

@@ -6,7 +6,7 @@ import pickle
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, fields
 from functools import partial
@@ -17,7 +17,7 @@ from flyte_jupyter.backends.bodies import Body, bodies
 from flyte_jupyter.backends.endings import out_of_memory, reason, used
 from flyte_jupyter.backends.facts import compared, facts
 from flyte_jupyter.backends.processes import Process
-from flyte_jupyter.backends.replicas import Replicas, Size
+from flyte_jupyter.backends.replicas import Replicas, Size, Start
 from flyte_jupyter.backends.shipping import Shipment, Shipments
 from flyte_jupyter.backends.threads import running, threads
 from flyte_jupyter.backends.usage import Usage
@@ -41,16 +41,18 @@ class Breed:
     Args:
         key: what makes them alike.
         size: how many there are.
-        start: starts one, on a thread.
+        start: begins to start one.
         threads: variables that say how many threads numerical libraries start.
         image: the image in which they run; empty for none.
+        once: whether each serves one attempt only.
     """
 
     key: tuple[Any, ...]
     size: Size
-    start: Callable[[], Process]
+    start: Start
     threads: Mapping[str, str]
     image: str = ""
+    once: bool = False
 
 
 class WarmBackend:
@@ -115,6 +117,9 @@ class WarmBackend:
         """Tell a worker what it takes over from this process, if that has changed."""
         raise NotImplementedError
 
+    def _entered(self, process: Process, number: int, spec: ActionSpec, shipment: Shipment) -> None:
+        """Tell a worker what attempt it is about to get, where it has to know that."""
+
     def _sweep_once(self) -> None:
         """Remove what processes that are gone have left."""
 
@@ -148,6 +153,9 @@ class WarmBackend:
                 variables = {**breed.threads, **spec.task.env_vars, **spec.run.env_vars, **secrets}
                 return await self._attempt(spec, emit, shipment, breed, replicas, process, variables)
         finally:
+            if breed.once and process.alive:
+                process.kill()
+                self._bury_soon(process)
             replicas.give_back(seat)
             self._wake_sweeper()
 
@@ -176,6 +184,7 @@ class WarmBackend:
 
         try:
             self._tell(process, shared=replicas.size.together > 1)
+            self._entered(process, number, spec, shipment)
             process.learn(shipment.number, shipment.content)
             process.open(spec.run.name, lambda: _scope(spec.run, spec.id.org, store))
             if self._is_new(spec.run.name, shipment, breed):

@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from flyte_jupyter import redaction
 from flyte_jupyter.backends.base import Backend
@@ -13,7 +13,6 @@ from flyte_jupyter.backends.threads import running
 from flyte_jupyter.engine.admission import Admission, Hold, asks, here
 from flyte_jupyter.engine.cached import Cached
 from flyte_jupyter.engine.failed import FailedInputs
-from flyte_jupyter.engine.failures import failure_of, trim
 from flyte_jupyter.engine.keeping import INPUT_LIMIT, OUTPUT_LIMIT, Found, Kept, record
 from flyte_jupyter.engine.loop import drive, engine_task, loop, waited
 from flyte_jupyter.engine.replayed import Replayed
@@ -30,6 +29,7 @@ from flyte_jupyter.runs.events import (
     Emit,
     ReportWritten,
 )
+from flyte_jupyter.runs.failures import failure_of, trim
 from flyte_jupyter.runs.results import ResultCache
 from flyte_jupyter.runs.state import RunState
 from flyte_jupyter.runs.store import RunStore
@@ -142,8 +142,12 @@ class LiveRun:
             not task.is_async
             and not task.timeout.is_set
             and not task.cache.serialize
-            and getattr(self._route(spec), "blocks", _never)(task)
+            and getattr(self._placed(spec), "blocks", _never)(task)
         )
+
+    def _placed(self, spec: ActionSpec) -> Backend:
+        """Give the place of an action: where its task is, or where the run's mode says."""
+        return self._route(spec) if spec.task.place is None else cast("Backend", spec.task.place)
 
     def stop(self, reason: str) -> None:
         """Abort: cancel what waits, interrupt what runs. Returns at once; safe from any thread."""
@@ -202,7 +206,7 @@ class LiveRun:
     async def _run(self, spec: ActionSpec) -> Literals:
         if self.stopped.is_set():
             raise Stopped if running() is None else asyncio.CancelledError(self._reason)
-        place = self._route(spec)
+        place = self._placed(spec)
         key = (id(place), spec.task)
         chain = self._chains.get(key)
         if chain is None:

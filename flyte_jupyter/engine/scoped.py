@@ -19,7 +19,13 @@ from flyte_jupyter.tasks.context import Publish, RunScope
 
 
 def scope_of(
-    options: RunOptions, name: str, mode: str, setup: Setup, store: RunStore, publish: Publish
+    options: RunOptions,
+    name: str,
+    mode: str,
+    setup: Setup,
+    store: RunStore,
+    continues: str,
+    publish: Publish,
 ) -> RunScope:
     """Put together what the run's actions are told."""
     return RunScope(
@@ -36,6 +42,7 @@ def scope_of(
         labels={**options.labels, **options.annotations},
         project=options.project,
         domain=options.domain,
+        continues=continues,
         publish=publish,
     )
 

@@ -106,7 +106,7 @@ class Intake:
             with self._lock:
                 body = self._pack(event)
                 self._batch.events.append((event, body))
-                self.recent.note(event)
+                self.recent.note(event, len(body))
                 self.journal.write(EVENT, event.run, body)
         except OSError as error:
             self._fail(error, False)
@@ -188,6 +188,11 @@ class Intake:
         with self._lock:
             journal, self.journal = self.journal, Journal(self._folder)
             return journal.close()
+
+    def forget(self) -> None:
+        """Forget the last runs, some of which may have been removed."""
+        with self._lock:
+            self.recent.clear()
 
     def beat(self) -> None:
         """Say that this process lives, while it has nothing else to say."""

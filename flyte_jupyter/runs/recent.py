@@ -4,7 +4,8 @@ from flyte_jupyter.runs.events import Event, RunStarted
 
 _RUNS = 8
 _EVENTS = 256
-"""Events up to which a run is small: to fold these is quicker than to wait for the database."""
+_BYTES = 1 << 20
+"""Events, and bytes of them, up to which a run is small: to fold these is quicker than to ask the disk."""
 
 
 class Recent:
@@ -15,19 +16,21 @@ class Recent:
 
     def __init__(self) -> None:
         self._runs: dict[str, list[Event]] = {}
+        self._bytes: dict[str, int] = {}
         self._heard: set[str] = set()
         self._speaker = ""
 
-    def note(self, event: Event) -> None:
-        """Take an event."""
-        events = self._runs.get(event.run)
+    def note(self, event: Event, size: int) -> None:
+        """Take an event of so many bytes."""
+        run = event.run
+        events = self._runs.get(run)
         if events is not None:
             events.append(event)
-            if len(events) > _EVENTS:
-                self._forget(event.run)
+            self._bytes[run] += size
+            if len(events) > _EVENTS or self._bytes[run] > _BYTES:
+                self._forget(run)
         elif type(event) is RunStarted:
-            self._runs[event.run] = [event]
-            self._speaker = ""
+            self._runs[run], self._bytes[run], self._speaker = [event], size, ""
             if len(self._runs) > _RUNS:
                 self._forget(next(iter(self._runs)))
 
@@ -49,8 +52,10 @@ class Recent:
 
     def clear(self) -> None:
         """Forget all of them."""
-        self._runs.clear()
+        for run in list(self._runs):
+            self._forget(run)
 
     def _forget(self, run: str) -> None:
         self._runs.pop(run, None)
+        self._bytes.pop(run, None)
         self._heard.discard(run)

@@ -256,7 +256,7 @@ class RunStore:
             max_bytes = settings.max_bytes if max_bytes is None else max_bytes
         with writable(self.folder), translated(self._path), gate:
             swept = sweep(self, keep_runs, max_bytes)
-        self._writer.intake.recent.clear()
+        self._writer.intake.forget()
         return swept
 
     # For the parts of the store that are files of their own.

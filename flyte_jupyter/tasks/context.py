@@ -70,6 +70,7 @@ class RunScope:
         labels: the user's labels.
         project: of the protocol's identity; free text here.
         domain: likewise.
+        continues: the first of the runs that this one continues; empty if it continues none.
         publish: keeps a flushed report of the action of the given name.
     """
 
@@ -87,6 +88,7 @@ class RunScope:
     labels: Mapping[str, str] = field(default_factory=_none)
     project: str | None = None
     domain: str | None = None
+    continues: str = ""
     publish: Publish | None = None
 
     @property

@@ -4,6 +4,7 @@ import time
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 
+from flyte_jupyter.engine.attached import goes_on
 from flyte_jupyter.notebook.render.clusters import label
 from flyte_jupyter.notebook.render.error import Cause, causes
 from flyte_jupyter.notebook.render.marks import marked, marks
@@ -65,6 +66,11 @@ def head(state: RunState, *, now: float) -> Iterator[str]:
         yield line("  ·  ".join(places))
     if state.rerun_of:
         yield line(f"continues run {state.rerun_of}")
+    if goes_on(state):
+        yield line(
+            f"its process is gone; it goes on at {state.source.get('endpoint')} as {state.source['remote']}. "
+            f'flyte.remote.Run.get("{state.name}") follows it'
+        )
     yield facts(state)
 
 

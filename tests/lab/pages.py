@@ -4,7 +4,8 @@ import os
 import subprocess
 from pathlib import Path
 
-from lab import CHROMIUM, TOKEN, Lab, launched
+from browsers import CHROMIUM
+from lab import TOKEN, Lab
 from served import ROOT
 
 AXE = ROOT / "labextension" / "node_modules" / "axe-core" / "axe.min.js"
@@ -111,4 +112,4 @@ def violations(lab: Page, where) -> list[str]:
     )
 
 
-__all__ = ["AXE", "LACKING", "Page", "launched", "python", "violations"]
+__all__ = ["AXE", "LACKING", "Page", "python", "violations"]

@@ -455,6 +455,16 @@ def test_a_run_that_grows_is_told_of_as_a_whole(store, count):
     assert store.state("r1") == fold(events + more)
 
 
+def test_a_run_of_few_large_events_is_not_kept_in_memory(store):
+    begun, *rest = simple()
+    ended = ActionSucceeded(run="r1", action="a0", time=rest[-1].time, outputs=bytes(1 << 21))
+
+    events = append(store, [begun, *rest[:-1], ended])
+
+    assert store._writer.intake.recent.events("r1") is None
+    assert store.state("r1") == fold(events)
+
+
 def test_many_small_runs_do_not_stay_in_memory(store):
     for number in range(100):
         append(store, simple_named(f"n{number}"))

@@ -151,7 +151,7 @@ function render({ model, el }) {
   };
   model.on("msg:custom", hear);
   el.append(root);
-  show({ ...first, fields: [] });
+  show(first);
   return () => {
     clearTimeout(typing);
     model.off("msg:custom", hear);
