@@ -27,14 +27,7 @@ def attempts(n, **last):
 
 def done(name, n=1, **more):
     return Fact(
-        name=name,
-        parent="a0",
-        task="t.f",
-        short="f",
-        phase="SUCCEEDED",
-        attempts=attempts(n, ended=9.0),
-        ended=9.0,
-        **more,
+        name=name, parent="a0", task="t.f", short="f", phase="SUCCEEDED", attempts=attempts(n, ended=9.0), ended=9.0, **more
     )
 
 

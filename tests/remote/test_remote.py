@@ -256,10 +256,7 @@ def test_abort_stops_it_there(how, env, connected):
     thread.join(10)
     assert ends == [ActionAbortedError]
     assert (run.phase, run.action(child).phase) == ("ABORTED", "ABORTED")
-    assert (
-        ended(load("flyte_jupyter.backends.flyte:remote_name")(run.name, child, str(store.runs_folder)))
-        == "ABORTED"
-    )
+    assert ended(load("flyte_jupyter.backends.flyte:remote_name")(run.name, child, str(store.runs_folder))) == "ABORTED"
 
 
 def raised(task, how, inputs):

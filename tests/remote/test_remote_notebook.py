@@ -82,9 +82,7 @@ def executed(endpoint, store_folder, tmp_path):
             os.environ[name] = text  # restored below
         manager = KernelManager()
         manager.kernel_spec.argv[0] = sys.executable
-        NotebookClient(
-            book, km=manager, timeout=90, resources={"metadata": {"path": str(tmp_path)}}
-        ).execute()
+        NotebookClient(book, km=manager, timeout=90, resources={"metadata": {"path": str(tmp_path)}}).execute()
         return book
 
     before = dict(os.environ)
@@ -105,9 +103,7 @@ def environment(endpoint, home, **more):
 
 
 def values(book):
-    return [
-        o["data"]["text/plain"] for c in book.cells for o in c.outputs if o.output_type == "execute_result"
-    ]
+    return [o["data"]["text/plain"] for c in book.cells for o in c.outputs if o.output_type == "execute_result"]
 
 
 def printed(book):
