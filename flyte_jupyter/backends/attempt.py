@@ -11,7 +11,7 @@ from flyte_jupyter.backends.answering import Answers, lasting
 from flyte_jupyter.backends.bodies import bodies
 from flyte_jupyter.backends.capture import capture
 from flyte_jupyter.backends.gpus import VISIBLE
-from flyte_jupyter.backends.homing import unpack_homed
+from flyte_jupyter.backends.homing import Sent, unpack_homed
 from flyte_jupyter.backends.parts import MARK, Parts
 from flyte_jupyter.backends.processes import Process
 from flyte_jupyter.backends.raising import retold
@@ -176,7 +176,7 @@ class Attempt:
             self._process.hear(LOOK)
             bodies.check()
             if self._asked and not self._is_over:
-                with asyncio.Runner() as runner:
+                with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:  # the thread's own stays
                     runner.run(self._go_on())
 
     async def _go_on(self) -> None:
@@ -236,10 +236,10 @@ class Attempt:
             return None
         return list(filter(None, self._spec.run.env_vars.get(VISIBLE, "").split(",")))
 
-    def _outputs(self, packed: bytes, manifest: Any, files: list[int]) -> Literals:
+    def _outputs(self, packed: Sent, manifest: Any, files: list[int]) -> Literals:
         """Read what the body returned; what is in shared memory becomes values of this process."""
         outputs = unpack_homed(packed, self._shipment.names)
-        if self._store is not None and MARK not in packed:
+        if isinstance(packed, dict) or (self._store is not None and MARK not in packed):
             close_files(files)
             return outputs
         interface, parts = self._spec.task.interface, Parts(self._store, files, manifest)

@@ -21,7 +21,7 @@ from flyte_jupyter.backends.records import levels
 from flyte_jupyter.backends.replicas import Size
 from flyte_jupyter.backends.secrets import FOLDER_VARIABLE, resolve
 from flyte_jupyter.backends.threads import threads
-from flyte_jupyter.backends.warm import Breed, WarmBackend, nothing, usual_size
+from flyte_jupyter.backends.warm import NOTHING, Breed, WarmBackend, usual_size
 from flyte_jupyter.container_engine import engine
 from flyte_jupyter.errors import RuntimeSystemError
 from flyte_jupyter.loading import on_thread
@@ -42,7 +42,8 @@ class Provide(Protocol):
 class ContainerBackend(WarmBackend):
     """Bodies run in containers of this machine's engine.
 
-    Without a ``ReusePolicy`` each attempt has a container of its own; with one they stay warm.
+    A container is used again by the tasks of its environment that ask for the same: image, limits, network,
+    secrets and folders. What a body leaves in its file system is there for the next one, until it goes.
 
     Args:
         provide: gives the name of an action's image, builds or pulls it first where needed.
@@ -101,8 +102,8 @@ class ContainerBackend(WarmBackend):
         size = Size.of(policy) if policy else usual_size()
         key = (task.name.partition(".")[0], policy, plan, tuple(task.secrets) if plan.secrets else (), run)
         start = partial(threads.begin, partial(self._started, plan))
-        variables, once = threads_of(task.resources), policy is None
-        return Breed(key=key, size=size, start=start, threads=variables, image=image, once=once)
+        variables = threads_of(task.resources)
+        return Breed(key=key, size=size, start=start, threads=variables, image=image)
 
     async def _image(self, spec: ActionSpec, emit: Emit, *, again: bool = False) -> str:
         """Get the image; who is stopped meanwhile stops that."""
@@ -120,7 +121,7 @@ class ContainerBackend(WarmBackend):
         return started(client, plan)
 
     def _secrets(self, spec: ActionSpec, process: Process) -> AbstractContextManager[Mapping[str, str]]:
-        return _handed_over(spec, process) if spec.task.secrets else nothing()
+        return _handed_over(spec, process) if spec.task.secrets else NOTHING
 
     def _tell(self, process: Process, *, shared: bool) -> None:
         """Send what is in force there anyway, and the levels of logs."""

@@ -21,7 +21,7 @@ from flyte_jupyter.backends.records import levels
 from flyte_jupyter.backends.replicas import Size
 from flyte_jupyter.backends.secrets import injected
 from flyte_jupyter.backends.threads import threads
-from flyte_jupyter.backends.warm import Breed, WarmBackend, nothing, usual_size
+from flyte_jupyter.backends.warm import NOTHING, Breed, WarmBackend, usual_size
 from flyte_jupyter.backends.wire import Wire
 from flyte_jupyter.loading import on_thread
 from flyte_jupyter.runs.events import Emit
@@ -98,7 +98,7 @@ class PoolBackend(WarmBackend):
 
     def _secrets(self, spec: ActionSpec, process: Process) -> AbstractContextManager[Mapping[str, str]]:
         del process
-        return injected(spec.task.secrets) if spec.task.secrets else nothing()
+        return injected(spec.task.secrets) if spec.task.secrets else NOTHING
 
     def _tell(self, process: Process, *, shared: bool) -> None:
         """Send the folder, path and environment of this process, if they have changed."""

@@ -133,6 +133,8 @@ class Process:
                 loop.add_reader(descriptor, self._raw, name)
             if self._queue:
                 loop.add_writer(self._wire.fileno(), self._writable)
+        elif loop is None and self._poll is not None and self._poll.poll(0):
+            self.drain()  # nobody listened since the last attempt: what came is not this one's
         self._attempts[number] = attempt
 
     def hear(self, seconds: float) -> None:

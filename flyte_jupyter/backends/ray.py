@@ -28,7 +28,7 @@ from flyte_jupyter.backends.replicas import Size
 from flyte_jupyter.backends.secrets import resolved
 from flyte_jupyter.backends.shipping import Shipment
 from flyte_jupyter.backends.threads import settle, threads
-from flyte_jupyter.backends.warm import Breed, WarmBackend, nothing
+from flyte_jupyter.backends.warm import NOTHING, Breed, WarmBackend
 from flyte_jupyter.config import find_home
 from flyte_jupyter.errors import InsufficientResourcesError
 from flyte_jupyter.ids import digest
@@ -149,7 +149,7 @@ class RayBackend(WarmBackend):
     def _secrets(self, spec: ActionSpec, process: Process) -> AbstractContextManager[Mapping[str, str]]:
         """Files are put on the node by the keeper, with the attempt."""
         del process
-        return nullcontext(resolved(spec.task.secrets)[0]) if spec.task.secrets else nothing()
+        return nullcontext(resolved(spec.task.secrets)[0]) if spec.task.secrets else NOTHING
 
     def _tell(self, process: Process, *, shared: bool) -> None:
         """Send the kernel's folder and path, which nodes may share, and the levels of logs."""

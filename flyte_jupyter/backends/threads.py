@@ -20,12 +20,18 @@ T = TypeVar("T")
 
 _IDLE_SECONDS = 10.0
 
+_known: "Callable[[], asyncio.AbstractEventLoop | None] | None" = None
+
 
 def running() -> "asyncio.AbstractEventLoop | None":
     """Give the event loop that runs in this thread, ours or another."""
-    events = sys.modules.get("asyncio.events")  # none runs where nobody has loaded it
-    known = getattr(events, "_get_running_loop", None)  # documented for implementers of loops
-    return known() if known is not None else None
+    global _known  # noqa: PLW0603 - there is one such function in a process
+    if _known is None:
+        events = sys.modules.get("asyncio.events")  # none runs where nobody has loaded it
+        _known = getattr(events, "_get_running_loop", None)  # documented for implementers of loops
+        if _known is None:
+            return None
+    return _known()
 
 
 class Threads:

@@ -6,8 +6,8 @@ import pickle
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, fields
 from functools import partial
 from typing import Any, ClassVar
@@ -151,7 +151,7 @@ class WarmBackend:
         try:
             with self._secrets(spec, process) as secrets:
                 variables = {**breed.threads, **spec.task.env_vars, **spec.run.env_vars, **secrets}
-                return await self._attempt(spec, emit, shipment, breed, process, variables)
+                return await self._attempt(spec, emit, shipment, breed, replicas, process, variables)
         finally:
             if breed.once and process.alive:
                 process.kill()
@@ -165,10 +165,10 @@ class WarmBackend:
         emit: Emit,
         shipment: Shipment,
         breed: Breed,
+        replicas: Replicas,
         process: Process,
         variables: dict[str, str],
     ) -> Literals:
-        replicas = self._replicas_of(breed)
         number, now = next(self._numbers), time.time()
         store = current_blobs()
         tell = partial(self._compared, spec, emit, shipment, breed)
@@ -292,10 +292,8 @@ def usual_size() -> Size:
     return Size(fewest=0, most=max(2, os.cpu_count() or 1), together=1, idle=IDLE, surplus=IDLE)
 
 
-@contextmanager
-def nothing() -> Iterator[Mapping[str, str]]:
-    """Stand for the secrets of a task that has none."""
-    yield {}
+NOTHING: AbstractContextManager[Mapping[str, str]] = nullcontext({})
+"""Stands for the secrets of a task that has none."""
 
 
 def _scope(run: RunScope, org: str | None, store: Any) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from flyte_jupyter.backends.threads import running
 from flyte_jupyter.config import Settings
 from flyte_jupyter.engine.loop import PATIENCE
 from flyte_jupyter.engine.machine import Gpu, Machine
+from flyte_jupyter.engine.neighbours import neighbours
 from flyte_jupyter.engine.room import Claim, Need, Room
 from flyte_jupyter.errors import InsufficientResourcesError
 from flyte_jupyter.guards import guard
@@ -210,7 +211,7 @@ class _Here:
         """Give the room, made when the first task asks for something."""
         with self._lock:
             if self._room is None:
-                self._room = Room(Machine(), Settings.load().oversubscription)
+                self._room = Room(Machine(), Settings.load().oversubscription, neighbours())
             return self._room
 
     def use(self, room: Room | None) -> None:

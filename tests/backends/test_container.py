@@ -19,6 +19,7 @@ from dockers import base_image, engine, frames_image, swept  # noqa: F401 - fixt
 from leftovers import exists, until
 
 import flyte_jupyter as flyte
+from flyte_jupyter.backends import warm as warm_place
 from flyte_jupyter.backends.container_labels import WORKER, labels, sweep
 from flyte_jupyter.backends.container_plan import Plan
 from flyte_jupyter.engine import routes
@@ -47,7 +48,11 @@ def in_a_container(engine):  # noqa: F811
 def _nothing_stays_warm():
     yield
     if dockers.client() is not None:
-        asyncio.run(routes.containers().close())
+        close()
+
+
+def close():
+    asyncio.run(routes.containers().close())
 
 
 def containers():
@@ -96,11 +101,25 @@ def test_a_body_runs_in_its_image_as_the_caller_and_without_the_kernels_surround
     assert folder == "/"
 
 
-def test_each_attempt_has_a_container_of_its_own_and_it_is_removed(env, run):
-    task = env.task(look_around)
-    hosts = {run(task).outputs()[0][0] for _ in range(2)}
+def test_a_container_is_used_again_by_what_asks_for_the_same(env, run):
+    one, two = env.task(look_around), env.task(write_on_disk)
+    less = env.clone_with(env.name, resources=flyte.Resources(memory="64Mi")).task(look_around)
+    cut_off = env.clone_with(env.name, plugin_config=flyte.ContainerConfig(network="none")).task(look_around)
+    begin = time.monotonic()
+    hosts = {run(one).outputs()[0][0] for _ in range(20)}
+    seconds = time.monotonic() - begin
+    run(two, 0)
 
-    assert len(hosts) == 2
+    assert len(hosts) == len(containers()) == 1
+    assert seconds < 20, "a start takes about one"
+    assert len({*hosts, run(less).outputs()[0][0], run(cut_off).outputs()[0][0]}) == 3
+
+
+def test_idle_containers_go_after_a_while(env, run, monkeypatch):
+    monkeypatch.setattr(warm_place, "IDLE", 0.5)
+
+    run(env.task(look_around))
+
     assert until(lambda: not containers())
 
 
@@ -119,7 +138,7 @@ def test_warm_containers_go_when_the_place_is_closed(env, run):
     run(env.clone_with("w" + env.name, reusable=flyte.ReusePolicy(1)).task(look_around))
     warm = containers()
 
-    asyncio.run(routes.containers().close())
+    close()
 
     assert len(warm) == 1
     assert until(lambda: not containers())
@@ -249,6 +268,7 @@ def pipes():
 def test_an_abort_while_the_container_starts_leaves_nothing(env, run):
     task = env.task(look_around)
     run(task)
+    close()
     assert until(lambda: not containers())
     before = pipes()
     with warnings.catch_warnings():
@@ -548,6 +568,7 @@ def test_containers_are_started_with_room_for_others(env, run):
         return list(flyte.map(leaf, range(4)))
 
     assert run(root).outputs() == ([1, 2, 3, 4],)
+    close()
     assert until(lambda: not containers())
 
 
@@ -555,11 +576,13 @@ def test_nothing_is_left_of_many_runs(env, run):
     task = env.task(look_around)
     for _ in range(6):  # then the client has as many connections as it keeps
         run(task)
+        close()
     until(lambda: not containers())
     files = len(list(Path("/proc/self/fd").iterdir()))
     folders = set(Path("/tmp").glob("flyte-wire-*"))
     for _ in range(4):
         run(task)
+        close()
 
     assert until(lambda: len(list(Path("/proc/self/fd").iterdir())) <= files + 1)
     assert set(Path("/tmp").glob("flyte-wire-*")) <= folders

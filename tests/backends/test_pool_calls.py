@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import subprocess
 
 import pytest
 from leftovers import exists, until
@@ -285,3 +286,41 @@ def test_threads_and_loops_take_turns_with_one_worker(env):
         return [here(), here(), *flyte.run(both).outputs()[0], here()]
 
     assert len(set(flyte.run(all_of_them).outputs()[0])) == 1
+
+
+def test_a_body_that_calls_leaves_the_threads_own_event_loop(env, run):
+    @env.task
+    def child(x: int) -> int:
+        return x + 1
+
+    @env.task
+    def parent() -> int:
+        return child(1)
+
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        assert run(parent).outputs() == (2,)
+        assert asyncio.get_event_loop_policy().get_event_loop() is loop
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
+
+
+def test_what_comes_between_attempts_is_not_the_next_ones(env, run, tmp_path):
+    @env.task
+    def leaves_something_behind(folder: str) -> int:
+        text = "while [ ! -e go ]; do sleep 0.01; done; echo too late; touch marker"
+        return subprocess.Popen(["sh", "-c", text], cwd=folder).pid
+
+    @env.task
+    def follows() -> str:
+        return "fine"
+
+    run(follows)
+    run(leaves_something_behind, str(tmp_path))
+    (tmp_path / "go").touch()
+    assert until((tmp_path / "marker").exists)
+    made = run(follows)
+
+    assert "too late" not in "".join(row.text for row in made.logs())
