@@ -94,23 +94,26 @@ class RayBackend(WarmBackend):
         if taken is not None:
             one = Size(fewest=0, most=1, together=1, idle=0.0, surplus=0.0)
             return Breed(key=("taken over", next(self._claims)), size=one, start=taken, once=True)
-        needs = needs_of(task.resources, link.nodes)
-        most = await self._room(link, spec, needs)
+        needs, most = await self._fit(link, spec)
         run = spec.run.name if policy and policy.scope == "run" else ""
         size = _limited(Size.of(policy), most) if policy else Size(
             fewest=0, most=most, together=1, idle=_IDLE, surplus=_IDLE
         )  # fmt: skip
         threads = frozenset(threads_of(task.resources).items())
         key = (id(link), task.name.partition(".")[0], policy, asked, repr(needs), most, threads, run)
-        return Breed(key=key, size=size, start=partial(self._started, link, needs, asked))
+        start = partial(self._started, link, needs, asked)
+        return Breed(key=key, size=size, start=start, may_cancel=True)
 
-    async def _room(self, link: Link, spec: ActionSpec, needs: Mapping[str, float]) -> int:
-        """Tell how many such workers the cluster holds; looks again before anything is refused."""
+    async def _fit(self, link: Link, spec: ActionSpec) -> tuple[dict[str, float], int]:
+        """Tell what such a worker holds, and how many fit; looks again before anything is refused."""
+        task = spec.task
         try:
-            return room(spec.task, needs, link.nodes)
+            needs = needs_of(task.resources, link.nodes)
+            return needs, room(task, needs, link.nodes)
         except InsufficientResourcesError:
             link.nodes = await on_thread(link.ask, "nodes")
-            return room(spec.task, needs_of(spec.task.resources, link.nodes), link.nodes)
+            needs = needs_of(task.resources, link.nodes)
+            return needs, room(task, needs, link.nodes)
 
     def _linked(self, home: Path) -> Link:
         with self._connecting:
@@ -121,8 +124,12 @@ class RayBackend(WarmBackend):
     async def _started(self, link: Link, needs: Mapping[str, float], limits: Limits) -> Process:
         wanted = tuple(name for name in PRELOADED if name in sys.modules)
         lease = link.lease(needs, memory=limits.memory, cpu=limits.cpu, wanted=wanted, path=_path())
-        place = await asyncio.wrap_future(lease.up)
-        return await on_thread(reached, link, lease, place, limits)
+        try:
+            place = await asyncio.wrap_future(lease.up)
+            return await on_thread(reached, link, lease, place, limits)
+        except asyncio.CancelledError:
+            link.cancel(lease)
+            raise
 
     def _taken_over(self, link: Link, spec: ActionSpec, limits: Limits) -> Any:
         """Find what an earlier kernel began: how it ended, or where it goes on; gives what connects to it."""

@@ -65,14 +65,20 @@ class Replicas:
         size: how many.
         start: starts one.
         bury: is given those that are dead.
+        may_cancel: whether a start can be cancelled; else what it starts is ended afterwards.
     """
 
     def __init__(
-        self, size: Size, start: Callable[[], Awaitable[Process]], bury: Callable[[Process], None]
+        self,
+        size: Size,
+        start: Callable[[], Awaitable[Process]],
+        bury: Callable[[Process], None],
+        may_cancel: bool = False,
     ) -> None:
         self.size = size
         self._start = start
         self._bury = bury
+        self._may_cancel = may_cancel
         self._lock = threading.Lock()
         self._active = 0
         self._idle: list[Process] = []
@@ -202,6 +208,8 @@ class Replicas:
             seat.process = await asyncio.shield(starting)
         except BaseException as error:
             starting.add_done_callback(self._drop)  # who is stopped meanwhile has no use for it
+            if self._may_cancel:
+                starting.cancel()
             if seat.ready is not None and not seat.ready.done():
                 seat.ready.set_exception(RuntimeError(str(error)))
                 seat.ready.exception()

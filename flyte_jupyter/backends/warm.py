@@ -39,12 +39,14 @@ class Breed:
         size: how many there are.
         start: starts one.
         once: whether each serves one attempt only.
+        may_cancel: whether a start can be cancelled.
     """
 
     key: tuple[Any, ...]
     size: Size
     start: Callable[[], Awaitable[Process]]
     once: bool = False
+    may_cancel: bool = False
 
 
 class WarmBackend:
@@ -138,7 +140,7 @@ class WarmBackend:
         with self._lock:
             found = self._replicas.get(breed.key)
             if found is None:
-                found = Replicas(breed.size, breed.start, self._bury_soon)
+                found = Replicas(breed.size, breed.start, self._bury_soon, breed.may_cancel)
                 self._replicas[breed.key] = found
             return found
 

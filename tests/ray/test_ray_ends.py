@@ -126,7 +126,7 @@ def test_a_killed_worker_is_replaced_as_the_task_says(env, run):
 @pytest.fixture
 def two_a10():
     """Two nodes with an A10 each."""
-    nodes = [rays.cluster().add_node(**rays.gpu_node("A10")) for _ in range(2)]
+    nodes = [rays.added(rays.cluster(), **rays.gpu_node("A10")) for _ in range(2)]
     yield nodes
     for node in nodes:
         if node in rays.cluster().list_all_nodes():
