@@ -208,6 +208,10 @@ COMMANDS = (
         act="facts:env", example="env",
     ),
     Command(
+        name="connect", does="see that the endpoint of hybrid and remote runs answers, or start one",
+        act="connecting:connect", arguments=arguments.connect, example="connect http://localhost:8090",
+    ),
+    Command(
         name="export", does="write a notebook as a module that runs by itself", act="modules:export",
         arguments=arguments.export, example="export analysis.ipynb -o analysis.py",
     ),

@@ -197,6 +197,13 @@ def graph(to: argparse.ArgumentParser) -> None:
     )
 
 
+def connect(to: argparse.ArgumentParser) -> None:
+    """Take which endpoint."""
+    to.add_argument(
+        "url", metavar="URL", nargs="?", help="an endpoint; that of the settings, else the store's own"
+    )
+
+
 def serve(to: argparse.ArgumentParser) -> None:
     """Take which store to serve, and how."""
     to.add_argument("--store", metavar="DIR", help="the store's folder; that of this folder if not given")
