@@ -43,6 +43,7 @@ class Settings:
         timeout: how long one attempt may run, such as 10m.
         isolation: what surrounds their bodies on this machine.
         builder: the engine that builds images, as in DOCKER_HOST; the usual one if empty.
+        backend: the place that the modes hybrid and remote mean, such as ray or ray:HOST:PORT.
         endpoint: the Flyte 2 endpoint that the modes hybrid and remote mean; that of the store if empty.
         project: the project there.
         domain: the domain there.
@@ -64,6 +65,7 @@ class Settings:
     timeout: str = ""
     isolation: str = ""
     builder: str = ""
+    backend: str = ""
     endpoint: str = ""
     project: str = ""
     domain: str = ""
@@ -206,6 +208,7 @@ def _number(value: Any) -> int | None:
 _READERS: Mapping[str, tuple[Callable[[Any], Any], str]] = {
     "home": (_path, "text"),
     "mode": (_text, "text"),
+    "backend": (_text, "text"),
     "keep_runs": (_number, "a whole number, like 500 or '20G',"),
     "max_bytes": (_number, "a whole number, like 500 or '20G',"),
     "show_after": (_seconds, "a number of seconds"),

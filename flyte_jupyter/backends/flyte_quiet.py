@@ -4,6 +4,7 @@ import asyncio
 import contextvars
 import re
 from collections.abc import Awaitable
+from contextlib import ExitStack
 from typing import TypeVar
 
 from flyte_jupyter.backends.capture import capture
@@ -25,7 +26,8 @@ async def silent(call: Awaitable[T]) -> T:
         current.set(ContextData(_NOBODY))
         return await call
 
-    with capture.following(random_name("quiet"), _forget):
+    with ExitStack() as stack:
+        stack.callback(capture.follow(random_name("quiet"), _forget))
         return await asyncio.create_task(called(), context=contextvars.copy_context())
 
 

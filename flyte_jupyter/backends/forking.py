@@ -35,12 +35,16 @@ class Burial:
         status: the exit status, negative for a signal; None if nobody knows.
         peak: the most memory it had, in bytes.
         cpu: seconds of CPU time, its children included.
+        read: bytes read from storage.
+        written: bytes written to storage.
         note: what is known of it, where there is no status.
     """
 
     status: int | None = None
     peak: int = 0
     cpu: float = 0.0
+    read: int = 0
+    written: int = 0
     note: str = "and nobody knows why"
 
 
@@ -48,6 +52,8 @@ class ForkServer:
     """The kernel's side: starts the process when first needed, and again if it is gone."""
 
     def __init__(self) -> None:
+        self.wanted: frozenset[str] = frozenset()
+        """Libraries that workers are to have, beside those that this process has loaded."""
         self._lock = threading.Lock()
         self._wire: Wire | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -133,7 +139,8 @@ class ForkServer:
         """Name the libraries that the kernel has loaded and the fork server has not."""
         if self._wire is None or self._pid != os.getpid():
             self._loaded = set()
-        fresh = [name for name in PRELOADED if name not in self._loaded and name in sys.modules]
+        asked = self.wanted | sys.modules.keys()
+        fresh = [name for name in PRELOADED if name not in self._loaded and name in asked]
         fresh += [_OURS] if not {_OURS, *fresh} & self._loaded else []
         self._loaded.update(fresh)
         return fresh

@@ -3,7 +3,7 @@
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
@@ -58,17 +58,43 @@ def injected(secrets: tuple[Secret, ...]) -> Iterator[dict[str, str]]:
     Raises:
         SecretNotFoundError: one of them is not set.
     """
-    values: dict[str, str] = {}
+    values, files = resolved(secrets)
+    with placed(files) as where:
+        yield {**values, **where}
+
+
+def resolved(secrets: tuple[Secret, ...]) -> tuple[dict[str, str], dict[str, str]]:
+    """Find the values of secrets: by environment variable, and by file below the folder for secrets.
+
+    Raises:
+        SecretNotFoundError: one of them is not set.
+    """
+    variables, files = {}, {}
+    for secret in secrets:
+        value = resolve(secret)
+        if secret.as_env_var:
+            variables[secret.as_env_var] = value
+        if secret.file is not None:
+            files[str(_relative(secret))] = value
+    return variables, files
+
+
+@contextmanager
+def placed(files: Mapping[str, str]) -> Iterator[dict[str, str]]:
+    """Let secret files be on this machine as long as the block goes on; gives the variable that says where.
+
+    Args:
+        files: what is in them, by their place below the folder for secrets.
+
+    Raises:
+        DefinitionError: another body has another secret in the same place right now.
+    """
     with ExitStack() as stack:
-        folder = stack.enter_context(_folder()) if any(secret.file for secret in secrets) else None
-        for secret in secrets:
-            value = resolve(secret)
-            if secret.as_env_var:
-                values[secret.as_env_var] = value
-            if secret.file is not None and folder is not None:
-                stack.enter_context(_files.mounted(secret, value, folder))
-                values[FOLDER_VARIABLE] = str(folder)
-        yield values
+        folder = stack.enter_context(_folder()) if files else None
+        for name, value in files.items():
+            if folder is not None:
+                stack.enter_context(_files.mounted(name, value, folder))
+        yield {FOLDER_VARIABLE: str(folder)} if folder is not None else {}
 
 
 def store(secret: Secret, value: str) -> None:
@@ -145,20 +171,20 @@ class _Files:
         self._users: dict[Path, list[str]] = {}
 
     @contextmanager
-    def mounted(self, secret: Secret, value: str, folder: Path) -> Iterator[None]:
+    def mounted(self, name: str, value: str, folder: Path) -> Iterator[None]:
         """Write a secret's file below a folder.
 
         Raises:
             DefinitionError: another body has another secret in this place right now.
         """
-        file = folder / _relative(secret)
+        file = folder / name
         with self._lock:
             users = self._users.setdefault(file, [])
             if not users:
                 _write(file, value)
             elif users[0] != value:
                 raise DefinitionError(
-                    f"{file} holds another secret for a running task; mount {_title(secret)} elsewhere"
+                    f"{file} holds another secret for a running task; mount {name} elsewhere"
                 )
             users.append(value)
         try:

@@ -27,10 +27,12 @@ class Continued:
     Args:
         name: its name.
         state: what it did; None if nothing of that is to be taken.
+        origin: the first of the runs that continue each other; empty if nothing is to be taken.
     """
 
     name: str
     state: RunState | None = None
+    origin: str = ""
 
 
 class Replayed:

@@ -10,7 +10,7 @@ from flyte_jupyter.engine.replayed import Continued
 from flyte_jupyter.engine.scoped import named
 from flyte_jupyter.engine.setup import process
 from flyte_jupyter.engine.started import Started
-from flyte_jupyter.errors import ResultNotKeptError, RuntimeUserError
+from flyte_jupyter.errors import ResultNotKeptError, RunNotFoundError, RuntimeUserError
 from flyte_jupyter.runs.run import Run
 from flyte_jupyter.runs.state import RunState
 from flyte_jupyter.runs.store import RunStore
@@ -76,7 +76,11 @@ class Reruns:
         args, kwargs = _inputs(state, found, changes, before.store)
         options = self._options
         options = replace(options, mode=options.mode or state.mode, labels={**state.labels, **options.labels})
-        continued = Continued(name=state.name, state=state if from_failed else None)
+        continued = Continued(
+            name=state.name,
+            state=state if from_failed else None,
+            origin=_origin(state, before.store) if from_failed else "",
+        )
         with named(store, options.name) as name:
             started = Started(setup, options, store, name, continued)
             started.begin(found, args, kwargs)
@@ -84,6 +88,16 @@ class Reruns:
 
 
 rerun = Reruns(RunOptions())
+
+
+def _origin(state: RunState, store: RunStore) -> str:
+    """Name the first of the runs that continue each other: what it began elsewhere may go on there."""
+    while state.rerun_of:
+        try:
+            state = Run.get(state.rerun_of, store).state
+        except RunNotFoundError:
+            return state.rerun_of or state.name
+    return state.name
 
 
 def _task(state: RunState, given: Any) -> AnyTask:

@@ -11,6 +11,7 @@ from flyte_jupyter.config import Settings
 from flyte_jupyter.engine import connecting
 from flyte_jupyter.engine.connecting import There
 from flyte_jupyter.engine.options import RunOptions
+from flyte_jupyter.engine.places import place_of
 from flyte_jupyter.runs.store import RunStore
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class _Open:
         self._looked = 0.0
         self._settings: Settings | None = None
         self._isolation = ""
+        self._there: Backend | None = None
 
     def get(self, folder: Path | None) -> RunStore:
         """Give the store; looks from time to time whether it is still there."""
@@ -57,6 +59,12 @@ class _Open:
             found = self.settings().isolation or "auto"
             self._isolation = str(RunOptions(isolation=found).isolation)
         return self._isolation
+
+    def there(self) -> Backend | None:
+        """Give the place that they name, if they name one."""
+        if self._there is None and (text := self.settings().backend):
+            self._there = place_of(text)
+        return self._there
 
     def close(self) -> None:
         """Let go of it."""
@@ -118,9 +126,8 @@ class Setup:
         Raises:
             InitializationError: there is none, and none can be started.
         """
-        if self.there is not None:
-            return self.there
-        return self._found.get(self._open.settings(), self.store().folder)
+        there = self.there or self._open.there()
+        return there or self._found.get(self._open.settings(), self.store().folder)
 
 
 class Process:
@@ -148,7 +155,7 @@ process = Process()
 
 def init(
     *,
-    backend: Backend | None = None,
+    backend: Backend | str | None = None,
     endpoint: str | None = None,
     store: Path | str | None = None,
     mode: str | None = None,
@@ -158,7 +165,8 @@ def init(
     """Connect this process; what is not given stays as it is.
 
     Args:
-        backend: the place to run that the modes hybrid and remote mean.
+        backend: the place to run that the modes hybrid and remote mean: a place, or "ray" for Ray on this
+            machine, "ray:auto" or "ray:HOST:PORT" for a Ray cluster.
         endpoint: the URL of a Flyte 2 endpoint that they mean, such as http://host:port, https://host or
             dns:///host; needs flyte-jupyter[flyte].
         store: the folder of the run store.
@@ -170,7 +178,7 @@ def init(
 
     Raises:
         TypeError: the backend has not the shape of one; both it and an endpoint; options without an endpoint.
-        DefinitionError: an unknown mode or isolation, or no URL.
+        DefinitionError: an unknown mode, isolation or word for a backend, or no URL.
         InitializationError: the extra is missing.
     """
     if endpoint is not None:
@@ -179,6 +187,8 @@ def init(
         backend = connecting.endpoint(endpoint, options)
     elif options:
         raise TypeError(f"init takes {', '.join(options)} together with endpoint=... only")
+    if isinstance(backend, str):
+        backend = place_of(backend)
     if backend is not None:
         if not isinstance(backend, Backend):
             raise TypeError(f"backend={backend!r} is no place to run: it has no name, run and close")

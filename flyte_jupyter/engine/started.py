@@ -6,7 +6,8 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
+from functools import partial
 from typing import Any, cast
 
 from flyte_jupyter.backends.bodies import Stopped, bodies
@@ -62,7 +63,8 @@ class Started:
         self._route = route_of(self._mode, options.isolation or setup.isolation, setup.place)
         store.check()
         self._continued = continued
-        scope = scope_of(options, name, self._mode, setup, store)
+        origin = continued.origin if continued else ""
+        scope = partial(scope_of, options, name, self._mode, setup, store, origin)
         self._live = LiveRun(scope, store, self._route, continued.state if continued else None)
         self._options = options
         self._surroundings = ExitStack()
@@ -99,7 +101,7 @@ class Started:
         )
         try:
             self._surroundings.enter_context(driven(live.store, scope.name, self))
-            self._surroundings.enter_context(capture.following(scope.name, live.store.log))
+            self._surroundings.callback(capture.follow(scope.name, live.store.log))
             for observer in self._setup.observers:
                 self._tell(observer)
         except BaseException as error:
@@ -174,7 +176,8 @@ class Started:
         return cast("Mapping[str, str]", tell(scope.name, scope.folder))
 
     def _checked(self, task: AnyTask, args: Args, kwargs: Mapping[str, Any]) -> ActionSpec:
-        with custom_context(**self._options.custom_context):
+        own = self._options.custom_context
+        with custom_context(**own) if own else nullcontext():
             return Calls(self._live, None).spec(task, args, kwargs)
 
     def _tell(self, observer: Observer) -> None:

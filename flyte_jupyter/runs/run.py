@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,6 +21,7 @@ from flyte_jupyter.errors import (
 from flyte_jupyter.loading import load
 from flyte_jupyter.runs.both import ActionInputs, ActionOutputs, Ready, both
 from flyte_jupyter.runs.events import ROOT, Failure
+from flyte_jupyter.runs.parity import Difference, differences
 from flyte_jupyter.runs.state import ActionState, AttemptState, Phase, RunState
 from flyte_jupyter.runs.store import LogRow, RunStore
 from flyte_jupyter.runs.values import read
@@ -277,7 +279,16 @@ class Run(Ready):
                 {"name": a.name, "task": a.task, "phase": a.phase.value, "attempts": len(a.attempts)}
                 for a in state.actions.values()
             ],
+            "parity": [asdict(one) for one in self.parity()],
         }
+
+    def parity(self) -> tuple[Difference, ...]:
+        """Give what differed from the kernel in the places where its bodies ran.
+
+        That is the version of Python, the platform, versions of the packages that the tasks use, and names
+        of environment variables.
+        """
+        return differences(self.state.compared.values())
 
     def raise_for_status(self) -> None:
         """Raise if it did not succeed."""

@@ -47,6 +47,10 @@ class Submit(Protocol):
         """Record a helper's call as an action of its own."""
 
 
+Publish = Callable[[str, Report], None]
+"""Keeps a flushed report of the action of the given name."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunScope:
     """What all actions of one run share.
@@ -66,6 +70,7 @@ class RunScope:
         labels: the user's labels.
         project: of the protocol's identity; free text here.
         domain: likewise.
+        continues: the first of the runs that this one continues; empty if it continues none.
         publish: keeps a flushed report of the action of the given name.
     """
 
@@ -83,7 +88,8 @@ class RunScope:
     labels: Mapping[str, str] = field(default_factory=_none)
     project: str | None = None
     domain: str | None = None
-    publish: Callable[[str, Report], None] | None = None
+    continues: str = ""
+    publish: Publish | None = None
 
     @property
     def base_dir(self) -> Path:

@@ -79,6 +79,15 @@ class TaskSpec:
         )
 
     @cached_property
+    def asked(self) -> Mapping[str, str]:
+        """What it asks of a machine, for the record: {"cpu": "2", "memory": "4Gi", "gpu": "T4:1"}."""
+        found, device = self.resources.requests, self.resources.get_device()
+        if device is None:
+            return found
+        words = (device.device or "", device.partition or "", str(device.quantity))
+        return {**found, "gpu": ":".join(filter(None, words))}
+
+    @cached_property
     def interface_digest(self) -> str:
         """The identity of the inputs' and outputs' names and types."""
         return self.interface.digest

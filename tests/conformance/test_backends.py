@@ -15,6 +15,7 @@ import dockers
 import numpy as np
 import pandas as pd
 import pytest
+import rays
 
 import flyte_jupyter as flyte
 from flyte_jupyter.backends.base import Backend
@@ -30,6 +31,7 @@ PLACES = {
     "process": {"isolation": "process"},
     "container": {"isolation": "container"},
     "fake": {"mode": "remote"},
+    "ray": {"mode": "remote"},
 }
 
 
@@ -38,6 +40,8 @@ def place(request):
     """The options of a run whose root runs in the place."""
     if request.param == "fake":
         flyte.init(backend=FakeBackend())
+    if request.param == "ray":
+        flyte.init(backend=rays.place())
     if request.param == "container":
         dockers.imported("frames")
     return PLACES[request.param]

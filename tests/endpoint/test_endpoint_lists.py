@@ -25,6 +25,7 @@ pytestmark = pytest.mark.usefixtures("connected")
 @pytest.fixture(scope="module")
 def version(served):
     """The tasks of ``workflows``, deployed."""
+    serving.connect(served.url)
     flyte.deploy(workflows.env, version="v-one")
     return "v-one"
 
@@ -32,6 +33,7 @@ def version(served):
 @pytest.fixture(scope="module")
 def mixed(served):
     """Some finished runs with labels: three that succeeded, one that failed."""
+    serving.connect(served.url)
     begun = datetime.now(UTC)
     labels = {"options": {"labels": {"suite": "lists", "kind": "good"}}}
     good = [run(workflows.add, x=i, **labels) for i in range(3)]
