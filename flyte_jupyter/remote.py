@@ -6,7 +6,6 @@ from typing import Any
 from flyte_jupyter.engine.deploying import fetched
 from flyte_jupyter.errors import (
     DefinitionError,
-    InitializationError,
     RemoteTaskNotFoundError,
     RemoteTaskUsageError,
 )
@@ -73,8 +72,11 @@ class LazyEntity(TaskTemplate[..., Any]):
         found: TaskTemplate[..., Any] | None = self.__dict__["_found"]
         if found is None:
             version: str | None = self.__dict__["_version"]
-            found = find_task(self.name) if version is None else None
-            found = _deployed(self.name, version) if found is None else found
+            here = find_task(self.name)
+            found = here if here is not None and version is None else _deployed(self.name, version)
+            found = here if found is None else found
+            if found is None:
+                raise _unknown(self.name)
             object.__setattr__(self, "_found", found)
         return found
 
@@ -95,24 +97,24 @@ class LazyEntity(TaskTemplate[..., Any]):
 _OWN = frozenset({"name", "fetch", "_found", "_version"})
 
 
-def _deployed(name: str, version: str | None) -> TaskTemplate[..., Any]:
-    """Fetch a task from the connected endpoint.
+def _deployed(name: str, version: str | None) -> TaskTemplate[..., Any] | None:
+    """Fetch a task from the endpoint; None without one.
 
     Raises:
-        RemoteTaskNotFoundError: nothing is connected, or it has none.
+        RemoteTaskNotFoundError: the endpoint has none of that name and version.
     """
     try:
         spec = fetched(name, version)
-    except InitializationError as error:
-        spec, why = None, f" ({error})"
-    else:
-        why = ""
-    if spec is None:
-        known = [t for env in environments().values() for t in getattr(env, "tasks", {})]
-        raise RemoteTaskNotFoundError(
-            f"there is no task {name!r}{why}; known tasks are {', '.join(known) or 'none'}"
-        )
-    return DeployedTask(name=name, short_name=spec.short_name, details=spec)
+    except RemoteTaskNotFoundError as error:
+        raise _unknown(name, f"; {error}") from None
+    return None if spec is None else DeployedTask(name=name, short_name=spec.short_name, details=spec)
+
+
+def _unknown(name: str, why: str = "") -> RemoteTaskNotFoundError:
+    known = [t for env in environments().values() for t in getattr(env, "tasks", {})]
+    return RemoteTaskNotFoundError(
+        f"there is no task {name!r}; known tasks are {', '.join(known) or 'none'}{why}"
+    )
 
 
 class Task:

@@ -81,6 +81,7 @@ class FlyteBackend:
         self.address = Address(url=url, project=project, domain=domain, org=org)
         self.client = Client(self.address, options)
         self._translator = Translator(by_name if self.address.is_here else by_layers)
+        self._stopping: set[asyncio.Future[None]] = set()
         self._limit = PerLoop(lambda: asyncio.Semaphore(_AT_ONCE))
 
     async def run(self, spec: ActionSpec, emit: Emit) -> Literals:
@@ -217,7 +218,10 @@ class FlyteBackend:
                 run = await submitted
                 await run.abort.aio(reason=f"run {spec.run.name} was stopped")
 
-        await asyncio.wait([asyncio.ensure_future(stop())], timeout=_ABORT)
+        stopping = asyncio.ensure_future(stop())
+        self._stopping.add(stopping)
+        stopping.add_done_callback(self._stopping.discard)
+        await asyncio.wait([stopping], timeout=_ABORT)
 
 
 class Voices:

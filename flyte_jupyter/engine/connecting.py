@@ -55,6 +55,11 @@ def checked(place: Any) -> str:
         return str(settled(loop.submit(check())))
 
 
+def is_served(store: Path) -> bool:
+    """Whether an endpoint serves a store now."""
+    return load("flyte_jupyter.endpoint.found:find")(store) is not None
+
+
 def served(store: Path) -> str:
     """Find the endpoint that serves a store, or start one that outlives this process; gives its URL.
 

@@ -65,12 +65,12 @@ deploy = Deploy()
 
 
 def fetched(name: str, version: str | None) -> TaskSpec | None:
-    """Look a task up at the connected endpoint; None if nothing that has tasks is connected.
+    """Look a task up at the endpoint; None if none is connected or serves the store.
 
     Raises:
         RemoteTaskNotFoundError: the endpoint has none of that name and version.
     """
-    place: Any = process.setup.place()
+    place: Any = process.setup.reached()
     if not hasattr(place, "fetch"):
         return None
     with loop.beside():

@@ -129,6 +129,15 @@ class Setup:
         there = self.there or self._open.there()
         return there or self._found.get(self._open.settings(), self.store().folder)
 
+    def reached(self) -> Backend | None:
+        """Give the place if one is connected, set, or serves the store; starts nothing."""
+        there = self.there or self._open.there()
+        if there is not None:
+            return there
+        folder = self.folder or self._open.settings().home
+        is_there = self._open.settings().endpoint or connecting.is_served(folder)
+        return self.place() if is_there else None
+
 
 class Process:
     """The one mutable cell that holds the setup in force."""

@@ -8,7 +8,7 @@ import pytest
 import flyte_jupyter as flyte
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="session", autouse=True)
 def needed():
     """Skip where the extras are missing; in CI they must be there."""
     if endpoints.LACKING:
