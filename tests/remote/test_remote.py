@@ -311,3 +311,29 @@ def test_the_same_spec_again_is_the_same_run(env, connected):
 async def other(backend, spec):
     other = dataclasses.replace(spec, run=dataclasses.replace(spec.run, folder=spec.run.folder / "other"))
     await backend._submit(other, backend._translator.shipped(spec.task))
+
+
+def test_the_endpoint_is_killed_and_started_again(env, tmp_path):
+    @env.task
+    def step(i: int) -> int:
+        time.sleep(0.3)
+        return i
+
+    @env.task
+    def steps(n: int) -> int:
+        return sum(step(i) for i in range(n))
+
+    own = endpoints.Endpoint(tmp_path / "store").start()
+    flyte.init(endpoint=own.url)
+    run = remote(steps, 5)
+    endpoints.until(lambda: sum(a.done() for a in run.actions) >= 2)
+    own.process.kill()
+    own.process.wait()
+    (own.store / "endpoint.json").unlink()
+    again = endpoints.Endpoint(own.store).start()
+    try:
+        assert again.url == own.url
+        assert run.outputs() == (10,)
+        assert sorted(a.phase for a in run.actions) == ["SUCCEEDED"] * 6
+    finally:
+        again.stop()

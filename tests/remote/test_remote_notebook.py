@@ -158,10 +158,10 @@ def parent(x: int) -> int:
 class Kernel:
     """A kernel that can be killed."""
 
-    def __init__(self, endpoint, home, folder):
+    def __init__(self, endpoint, home, folder, **more):
         self.manager = KernelManager()
         self.manager.kernel_spec.argv[0] = sys.executable
-        self.manager.start_kernel(env={**os.environ, **environment(endpoint, home)}, cwd=str(folder))
+        self.manager.start_kernel(env={**os.environ, **environment(endpoint, home, **more)}, cwd=str(folder))
         self.client = self.manager.blocking_client()
         self.client.start_channels()
         self.client.wait_for_ready(timeout=60)
@@ -229,3 +229,20 @@ def test_a_run_goes_on_while_its_kernel_is_killed_and_a_new_one_picks_it_up(endp
         assert facts[5] == sorted(f"{word} {i}" for i in range(8) for word in ("before", "step"))
     finally:
         second.close()
+
+
+def test_connecting_from_the_notebook(endpoint, store_folder, tmp_path):
+    kernel = Kernel(endpoint, store_folder, tmp_path, FLYTE_JUPYTER_ENDPOINT="")
+    try:
+        kernel.run(SLOW)
+        said = kernel.run(f"%flyte connect {endpoint.url}")
+        assert said.startswith("hybrid and remote runs go to http://127.0.0.1:")
+        assert endpoint.url not in said
+        assert "2" in kernel.run('print(flyte.with_runcontext(mode="remote").run(step, 2).outputs()[0])')
+        refused = kernel.client.execute_interactive(
+            "%flyte connect http://127.0.0.1:9", timeout=60, output_hook=lambda _: None, allow_stdin=False
+        )["content"]
+        assert (refused["status"], "no endpoint answers" in refused["evalue"]) == ("error", True)
+        assert "3" in kernel.run('print(flyte.with_runcontext(mode="remote").run(step, 3).outputs()[0])')
+    finally:
+        kernel.close()
