@@ -36,12 +36,21 @@ def cluster():
     os.environ.update(SETTINGS)  # Ray reads them when it is loaded
     from ray.cluster_utils import Cluster
 
-    made = Cluster(
-        initialize_head=True,
-        head_node_args={"num_cpus": 8, "object_store_memory": 100_000_000, "include_dashboard": False},
-    )
+    made = Cluster()
+    added(made, num_cpus=8, object_store_memory=100_000_000, include_dashboard=False)
     atexit.register(made.shutdown)
     return made
+
+
+def added(made, **node):
+    """Add a node; Ray gives it half a minute, and a loaded machine may need more than that."""
+    for last in (False, False, True):
+        try:
+            return made.add_node(**node)
+        except Exception as error:
+            if last or "timed out during startup" not in str(error):
+                raise
+    raise AssertionError
 
 
 def gpu_node(kind):
@@ -57,7 +66,7 @@ def gpu_node(kind):
 @functools.cache
 def t4():
     """The node with a T4."""
-    return cluster().add_node(**gpu_node("T4"))
+    return added(cluster(), **gpu_node("T4"))
 
 
 @functools.cache

@@ -23,6 +23,7 @@ from flyte_jupyter.backends.flyte_translation import Translated, Translator
 from flyte_jupyter.backends.flyte_types import value
 from flyte_jupyter.backends.flyte_values import literals_of
 from flyte_jupyter.backends.mirror import ABORTED, Mirror
+from flyte_jupyter.backends.per_loop import PerLoop
 from flyte_jupyter.errors import ActionAbortedError
 from flyte_jupyter.ids import digest
 from flyte_jupyter.runs.events import ROOT, Emit
@@ -80,7 +81,7 @@ class FlyteBackend:
         self.address = Address(url=url, project=project, domain=domain, org=org)
         self.client = Client(self.address, options)
         self._translator = Translator(by_name if self.address.is_here else by_layers)
-        self._limits: dict[Any, asyncio.Semaphore] = {}
+        self._limit = PerLoop(lambda: asyncio.Semaphore(_AT_ONCE))
 
     async def run(self, spec: ActionSpec, emit: Emit) -> Literals:
         """Run one action there, follow it, and give its outputs.
@@ -93,7 +94,7 @@ class FlyteBackend:
             translated = self._translator.shipped(spec.task, spec.version)  # refuses before anything is sent
         else:
             translated = Translated(details, calls=True, reports=True, sent=details)
-        async with self._limit():
+        async with self._limit.get():
             await self.client.ready()
             submitted = asyncio.ensure_future(self._submit(spec, translated))
             try:
@@ -141,7 +142,7 @@ class FlyteBackend:
         values = {name: await value(one) for name, one in inputs.items()}
         options = _options(spec)
         if translated.sent is None:
-            async with translated.sending:
+            async with translated.sending.get():
                 if translated.sent is None:
                     run = await self.client.submit(translated.task, values, options)
                     translated.sent = await self.client.sent(translated.task, run)
@@ -155,6 +156,9 @@ class FlyteBackend:
         expected = Expected(children=translated.calls, reports=translated.reports)
         try:
             details = await self._follow(run, mirror, voices.printed, _publisher(spec), names, expected)
+        except asyncio.CancelledError:
+            mirror.abandon("what called it was stopped")
+            raise
         finally:
             voices.finish()
         return await self.outputs(details, spec.task, names)
@@ -214,13 +218,6 @@ class FlyteBackend:
                 await run.abort.aio(reason=f"run {spec.run.name} was stopped")
 
         await asyncio.wait([asyncio.ensure_future(stop())], timeout=_ABORT)
-
-    def _limit(self) -> asyncio.Semaphore:
-        loop = asyncio.get_running_loop()
-        found = self._limits.get(loop)
-        if found is None:
-            found = self._limits[loop] = asyncio.Semaphore(_AT_ONCE)
-        return found
 
 
 class Voices:

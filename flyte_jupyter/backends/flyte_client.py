@@ -13,6 +13,7 @@ from flyteidl2.task import task_definition_pb2  # type: ignore[import-untyped]  
 from flyte_jupyter.backends.flyte_address import Address
 from flyte_jupyter.backends.flyte_quiet import silent
 from flyte_jupyter.backends.flyte_sdk import flyte
+from flyte_jupyter.backends.per_loop import PerLoop
 from flyte_jupyter.errors import (
     InitializationError,
     RemoteTaskNotFoundError,
@@ -40,6 +41,7 @@ class Client:
         self.address = address
         self._options = dict(options)
         self._remote: Any = None
+        self._readying = PerLoop(asyncio.Lock)
 
     async def ready(self) -> None:
         """Connect, unless this process is connected already.
@@ -47,11 +49,12 @@ class Client:
         Raises:
             InitializationError: nothing answers.
         """
-        if self._remote is not None and _connected[-1:] == [self.address]:
-            return
-        await self.address.check()
-        await self._within(self._init())
-        self._remote = load("flyte.remote")
+        async with self._readying.get():
+            if self._remote is not None and _connected[-1:] == [self.address]:
+                return
+            await self.address.check()
+            await self._within(self._init())
+            self._remote = load("flyte.remote")
 
     async def check(self) -> None:
         """See that an endpoint answers there, and lets this process in.
@@ -92,6 +95,7 @@ class Client:
             if error.code != "RunAlreadyExistsError":
                 raise RuntimeUserError(error.code, str(error), self.address.shown) from None
         except flyte.errors.RuntimeSystemError as error:
+            await self.address.check()  # which says it better
             raise RuntimeSystemError(error.code, str(error), self.address.shown) from None
         found = await self.run(options["name"])
         labels = (await self._within(found.details.aio())).pb2.run_spec.labels.values

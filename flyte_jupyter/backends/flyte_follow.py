@@ -213,7 +213,7 @@ class Following:
                     self._printed(ours, number, line)
 
     async def _lines(self, name: str, number: int) -> Any:
-        action = await self._client.action(self._run.name, name)
+        action = self._run.action if name == ROOT else await self._client.action(self._run.name, name)
         stream = action.get_logs.aio(attempt=number).__aiter__()
         waiting: asyncio.Future[str] | None = None
         try:

@@ -96,6 +96,9 @@ class Task(flyte.AsyncFunctionTaskTemplate):  # type: ignore[type-arg] # as the 
             return _kept(await super().execute(*args, **kwargs))
         except (asyncio.CancelledError, GeneratorExit):
             raise
+        except SystemExit as error:
+            left = flyte.errors.RuntimeUserError("SystemExit", f"the task called sys.exit({error.code!r})")
+            raise _told(left.with_traceback(error.__traceback__)) from error
         except BaseException as error:
             raise _told(error) from error
 

@@ -9,16 +9,18 @@ import pickle
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import RLock
 from types import FunctionType, ModuleType
 from typing import Any
 
 from flyte_jupyter.backends import flyte_names, flyte_settings, flyte_types
+from flyte_jupyter.backends.cores import threads_of
 from flyte_jupyter.backends.flyte_images import Official
 from flyte_jupyter.backends.flyte_reach import mentioned
 from flyte_jupyter.backends.flyte_sdk import flyte
 from flyte_jupyter.backends.flyte_shared import pod
+from flyte_jupyter.backends.per_loop import PerLoop
 from flyte_jupyter.backends.pickling import dumps_by_value, user_modules
 from flyte_jupyter.errors import CodeBundleError, DefinitionError, Error
 from flyte_jupyter.loading import load
@@ -44,22 +46,14 @@ class Translated:
         calls: whether it may call others, or traced helpers.
         reports: whether it may write a report.
         sent: what stands for it once its code is at the endpoint.
+        sending: held while its code is sent, so that it goes once.
     """
 
     task: Any
     calls: bool
     reports: bool
     sent: Any = None
-    _sending: Any = None
-
-    @property
-    def sending(self) -> asyncio.Lock:
-        """Held while its code is sent, so that it goes once; on the loop that is running."""
-        loop = asyncio.get_running_loop()
-        if self._sending is None or self._sending[0] is not loop:
-            self._sending = loop, asyncio.Lock()
-        found: asyncio.Lock = self._sending[1]
-        return found
+    sending: PerLoop[asyncio.Lock] = field(default_factory=lambda: PerLoop(asyncio.Lock), repr=False)
 
 
 _VALUES: dict[type, Callable[[Any], Any]] = {
@@ -194,7 +188,7 @@ class _Packing:
                 "retries": flyte_settings.retries(ours.retries),
                 "timeout": flyte_settings.timeout(ours.timeout),
                 "reusable": flyte_settings.reusable(ours.reusable),
-                "env_vars": dict(ours.env_vars) or None,
+                "env_vars": {**threads_of(ours.resources), **ours.env_vars} or None,
                 "secrets": flyte_settings.secrets(ours.secrets, ours.name),
                 "report": ours.report,
                 "max_inline_io_bytes": ours.max_inline_io_bytes,

@@ -143,6 +143,13 @@ class Mirror:
             self._end(name, fact)
             said.ended = True
 
+    def abandon(self, reason: str) -> None:
+        """Say that what has not ended was aborted: nobody looks any more."""
+        for name, said in self._said.items():
+            if said.queued and not said.ended and name != self._root:
+                said.ended = True
+                self._emit(ActionAborted(run=self._run, action=name, time=time.time(), reason=reason))
+
     def _queue(self, name: str, fact: Fact) -> None:
         self._emit(
             ActionQueued(

@@ -95,8 +95,7 @@ class RayBackend(WarmBackend):
         if taken is not None:
             one = Size(fewest=0, most=1, together=1, idle=0.0, surplus=0.0)
             return Breed(key=("taken over", next(self._claims)), size=one, start=taken, threads={}, once=True)
-        needs = needs_of(task.resources, link.nodes)
-        most = await self._room(link, spec, needs)
+        needs, most = await self._fit(link, spec)
         run = spec.run.name if policy and policy.scope == "run" else ""
         size = _limited(Size.of(policy), most) if policy else Size(
             fewest=0, most=most, together=1, idle=_IDLE, surplus=_IDLE
@@ -106,13 +105,16 @@ class RayBackend(WarmBackend):
         start = partial(self._started, link, needs, asked)
         return Breed(key=key, size=size, start=start, threads=variables)
 
-    async def _room(self, link: Link, spec: ActionSpec, needs: Mapping[str, float]) -> int:
-        """Tell how many such workers the cluster holds; looks again before anything is refused."""
+    async def _fit(self, link: Link, spec: ActionSpec) -> tuple[dict[str, float], int]:
+        """Tell what such a worker holds, and how many fit; looks again before anything is refused."""
+        task = spec.task
         try:
-            return room(spec.task, needs, link.nodes)
+            needs = needs_of(task.resources, link.nodes)
+            return needs, room(task, needs, link.nodes)
         except InsufficientResourcesError:
             link.nodes = await on_thread(link.ask, "nodes")
-            return room(spec.task, needs_of(spec.task.resources, link.nodes), link.nodes)
+            needs = needs_of(task.resources, link.nodes)
+            return needs, room(task, needs, link.nodes)
 
     def _linked(self, home: Path) -> Link:
         with self._connecting:
@@ -129,7 +131,12 @@ class RayBackend(WarmBackend):
         def up(place: "Future[tuple[str, int]]") -> None:
             threads.start(lambda: settle(made, lambda: reached(link, lease, place.result(), limits)))
 
+        def over(made: "Future[Process]") -> None:
+            if made.cancelled():
+                link.cancel(lease)
+
         lease.up.add_done_callback(up)
+        made.add_done_callback(over)
         return made
 
     def _taken_over(self, link: Link, spec: ActionSpec, limits: Limits) -> Any:

@@ -6,7 +6,6 @@ All of it is done by one thread; what takes longer than a moment is done beside 
 import asyncio
 import logging
 import os
-import secrets
 import selectors
 import socket
 import threading
@@ -21,9 +20,9 @@ import ray
 
 from flyte_jupyter.backends import limits
 from flyte_jupyter.backends.forking import ForkServer
-from flyte_jupyter.backends.limits import Limits, enforced
 from flyte_jupyter.backends.ray_relay import End
-from flyte_jupyter.backends.ray_session import Session, Worker
+from flyte_jupyter.backends.ray_session import Session
+from flyte_jupyter.backends.ray_worker import Worker
 from flyte_jupyter.backends.wire import Received, Wire
 
 _log = logging.getLogger("flyte_jupyter")
@@ -64,12 +63,13 @@ class Agent:
                 "gpus" are those that it may use, None for any.
         """
         ended: Future[None] = Future()
-        session = await asyncio.to_thread(self._begun, order, ended)
+        worker = await asyncio.to_thread(Worker.begun, self._forks, order)
+        session = Session(self, order, worker, self._selector, ended)
         self._do(partial(self._sessions.__setitem__, order["lease"], session))
         self._do(session.begin)
         self._controller.up.remote(order["lease"], self._host, self._port)
         await asyncio.wrap_future(ended)
-        return await asyncio.to_thread(session.bury)
+        return await asyncio.to_thread(worker.bury)
 
     async def end(self, lease: str) -> None:
         """End a worker at once."""
@@ -98,14 +98,6 @@ class Agent:
         self._controller.forgotten.remote([key])
 
     # Inside
-
-    def _begun(self, order: Mapping[str, Any], ended: "Future[None]") -> Session:
-        self._forks.wanted |= frozenset(order["wanted"])
-        pid, sock, out, err = self._forks.fork(secrets.token_hex(8))
-        limit = enforced(pid, Limits(order["memory"], order["cpu"]))
-        return Session(
-            self, order, Worker(self._forks, pid, Wire(sock), out, err, limit), self._selector, ended
-        )
 
     def _do(self, call: Callable[[], object]) -> None:
         """Let the relay's thread call something."""

@@ -208,6 +208,7 @@ class Controller:
         if node not in self._agents:
             made = ray.remote(ray_boot.AgentBoot).options(
                 num_cpus=0,
+                memory=1,  # who asks for nothing is sent by way of any node, even one that is gone
                 max_concurrency=_TOGETHER,
                 scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False),
             )

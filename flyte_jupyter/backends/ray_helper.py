@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import ray
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from flyte_jupyter.backends import ray_boot
 from flyte_jupyter.backends.ray_head import began_at
@@ -46,24 +45,36 @@ def connected(asked: Mapping[str, Any]) -> dict[str, Any]:
         configure_logging=False,
         include_dashboard=False,
     )
-    head = (asked["head"], began_at(asked["head"])) if asked["head"] else None
     ray.cloudpickle.register_pickle_by_value(ray_boot)
-    actor = ray.remote(ray_boot.ControllerBoot).options(
-        name=asked["name"],
+    head = (asked["head"], began_at(asked["head"])) if asked["head"] else None
+    for last in (False, False, True):
+        made = _controller(asked["name"]).remote(asked["path"], head, asked["patience"])
+        try:
+            answer: dict[str, Any] = ray.get(made.address.remote(), timeout=_PATIENCE)
+        except ray.exceptions.RayActorError:  # one that has just died; its name is free when Ray knows
+            if last:
+                raise
+        else:
+            return answer
+    raise AssertionError
+
+
+def _controller(name: str) -> Any:
+    return ray.remote(ray_boot.ControllerBoot).options(
+        name=name,
         lifetime="detached",
         get_if_exists=True,
         num_cpus=0,
         max_concurrency=_TOGETHER,
-        scheduling_strategy=_on_head(),
+        **_on_head(),
     )
-    made = actor.remote(asked["path"], head, asked["patience"])
-    answer: dict[str, Any] = ray.get(made.address.remote(), timeout=_PATIENCE)
-    return answer
 
 
-def _on_head() -> Any:
-    """Prefer the head's node: when that is gone, the cluster is."""
-    for node in ray.nodes():
-        if node["Alive"] and _HEAD_NODE in node["Resources"]:
-            return NodeAffinitySchedulingStrategy(node["NodeID"], soft=True)
-    return "DEFAULT"
+def _on_head() -> dict[str, Any]:
+    """Place it on the head's node: when that is gone, the cluster is.
+
+    Who asks for nothing at all is sent by way of any node, also of one that is gone and not yet missed.
+    """
+    if any(_HEAD_NODE in node["Resources"] for node in ray.nodes()):
+        return {"resources": {_HEAD_NODE: 0.001}}
+    return {"memory": 1}

@@ -20,6 +20,13 @@ _MOMENT = 5.0
 _LOST = "the connection to the controller in the Ray cluster is lost"
 
 
+def _certain() -> "Future[Any]":
+    """Make a future that who waits for it cannot cancel."""
+    future: Future[Any] = Future()
+    future.set_running_or_notify_cancel()
+    return future
+
+
 @dataclass(slots=True, eq=False)
 class Lease:
     """A worker that was asked for.
@@ -33,8 +40,8 @@ class Lease:
 
     name: str = field(default_factory=lambda: secrets.token_hex(8))
     secret: str = field(default_factory=lambda: secrets.token_hex(16))
-    up: "Future[tuple[str, int]]" = field(default_factory=Future)
-    gone: "Future[tuple[Mapping[str, Any] | None, str]]" = field(default_factory=Future)
+    up: "Future[tuple[str, int]]" = field(default_factory=_certain)
+    gone: "Future[tuple[Mapping[str, Any] | None, str]]" = field(default_factory=_certain)
 
 
 class Link:

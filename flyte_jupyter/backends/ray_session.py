@@ -11,19 +11,17 @@ import sys
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from flyte_jupyter.backends import ray_record
-from flyte_jupyter.backends.forking import Burial, ForkServer
 from flyte_jupyter.backends.forkserver import TOKEN
-from flyte_jupyter.backends.limits import Enforced
 from flyte_jupyter.backends.raising import told
 from flyte_jupyter.backends.ray_frames import Memory, inlined, kind_of, restored
 from flyte_jupyter.backends.ray_relay import End
+from flyte_jupyter.backends.ray_worker import Worker
 from flyte_jupyter.backends.secrets import placed
-from flyte_jupyter.backends.wire import Frame, Received, Wire, close_files
+from flyte_jupyter.backends.wire import Frame, Received, close_files
 from flyte_jupyter.blobs import BlobStore
 from flyte_jupyter.errors import Error, InitializationError
 
@@ -57,25 +55,8 @@ class Office(Protocol):
         """Say that such an attempt has ended."""
 
 
-@dataclass(slots=True, eq=False)
-class Worker:
-    """A worker process of this node, and what of it is open."""
-
-    forks: ForkServer
-    pid: int
-    wire: Wire
-    out: int
-    err: int
-    limit: Enforced
-
-    def bury(self) -> Burial:
-        """See that nothing of it is left."""
-        burial = self.forks.bury(self.pid)
-        return replace(burial, peak=max(self.limit.peak(), burial.peak))
-
-
 class Session:
-    """One worker in use. All but ``bury`` is for the relay's thread.
+    """One worker in use; all of it is for the relay's thread.
 
     Args:
         office: is told what others need to know.
@@ -154,15 +135,6 @@ class Session:
             stack.close()
         self._office.remove(self._lease)
         self._ended.set_result(None)
-
-    def bury(self) -> dict[str, Any]:
-        """See that nothing of the worker is left, and tell how it ended; not for the relay's thread."""
-        burial, limit = self._process.bury(), self._process.limit
-        hit = limit.exceeded()
-        limit.close()
-        close_files([self._process.out, self._process.err])
-        used = (burial.cpu, burial.read, burial.written)
-        return {"status": burial.status, "peak": burial.peak, "used": used, "out_of_memory": hit}
 
     # What the kernel says
 

@@ -18,6 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from flyte_jupyter.backends import ray_head
 from flyte_jupyter.backends.ray_head import began_at
 from flyte_jupyter.backends.ray_link import Link
 from flyte_jupyter.errors import InitializationError
@@ -103,7 +104,8 @@ def _linked(address: str | None, path: Path, idle: float) -> Link:
     if address is not None:
         _check(address)
         found = Found(address=address)
-    elif not found.head or began_at(found.head) != found.began:
+    elif not found.address or began_at(found.head) != found.began:
+        ray_head.end(found.head, found.began)  # one whose kernel was gone before it was up
         found = _started(path)
         _write(path, found)
     answer = _asked(found, idle)
@@ -182,12 +184,23 @@ def _refusal(found: Found, why: str) -> InitializationError:
 
 
 def _started(path: Path) -> Found:
-    """Start a cluster of one node that outlives this process."""
-    temporary = _temporary(path)
-    where = temporary / "ray_current_cluster"
+    """Start a cluster of one node that outlives this process; once more if a busy machine was too slow."""
+    for last in (False, True):
+        temporary, log = _temporary(path), path.with_suffix(".log")
+        found, head = _begun(temporary, log, path)
+        if _is_up(head, log):
+            return replace(found, address=(temporary / "ray_current_cluster").read_text().strip())
+        head.terminate()
+        if last:
+            break
+    said = log.read_text(errors="replace").strip().splitlines() or ["it said nothing"]
+    raise InitializationError(f"a Ray cluster could not be started on this machine: {said[-1]} (see {log})")
+
+
+def _begun(temporary: Path, log: Path, path: Path) -> "tuple[Found, subprocess.Popen[bytes]]":
+    """Begin to start a cluster; from now on the next kernel knows of it."""
     found = Found(token=secrets.token_hex(32))
     basics = {name: os.environ[name] for name in _BASICS if name in os.environ}
-    log = path.with_suffix(".log")
     with log.open("wb") as out:
         head = subprocess.Popen(  # noqa: S603 - Ray's own command
             [
@@ -201,14 +214,19 @@ def _started(path: Path) -> Found:
             stderr=out,
             start_new_session=True,
         )  # fmt: skip
+    found = replace(found, head=head.pid, began=began_at(head.pid))
+    _write(path, found)
+    return found, head
+
+
+def _is_up(head: "subprocess.Popen[bytes]", log: Path) -> bool:
+    """Wait until a cluster is there; False if it does not come."""
     end = time.monotonic() + _PATIENCE
     while b"Ray runtime started" not in log.read_bytes():
         if head.poll() is not None or time.monotonic() > end:
-            head.terminate()
-            said = " ".join(log.read_text(errors="replace").split())[-600:]
-            raise InitializationError(f"a Ray cluster could not be started on this machine: {said}")
+            return False
         time.sleep(_LOOK)
-    return replace(found, address=where.read_text().strip(), head=head.pid, began=began_at(head.pid))
+    return True
 
 
 def _temporary(path: Path) -> Path:

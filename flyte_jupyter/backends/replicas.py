@@ -202,19 +202,26 @@ class Replicas:
         return seat
 
     async def _fill(self, seat: Seat) -> None:
-        starting, turn = self._start(), Turn()
-        starting.add_done_callback(lambda _: turn.come())
         try:
-            await turn.wait()
-            seat.process = starting.result()
+            seat.process = await self._started()
         except BaseException as error:
-            starting.add_done_callback(self._drop)  # who is stopped meanwhile has no use for it
             if seat.ready is not None and not seat.ready.done():
                 seat.ready.set_exception(RuntimeError(str(error)))
                 seat.ready.exception()
             raise
         if seat.ready is not None:
             seat.ready.set_result(None)
+
+    async def _started(self) -> Process:
+        starting, turn = self._start(), Turn()
+        starting.add_done_callback(lambda _: turn.come())
+        try:
+            await turn.wait()
+        except BaseException:
+            if not starting.cancel():
+                starting.add_done_callback(self._drop)  # who is stopped meanwhile has no use for it
+            raise
+        return starting.result()
 
     def _drop(self, starting: "concurrent.futures.Future[Process]") -> None:
         if not starting.cancelled() and starting.exception() is None:

@@ -93,7 +93,9 @@ class _Worker:
 
 
 def settle(made: "concurrent.futures.Future[T]", make: Callable[[], T]) -> None:
-    """Give a future what a function returns or raises."""
+    """Give a future what a function returns or raises, unless it was cancelled before."""
+    if not made.set_running_or_notify_cancel():
+        return
     try:
         made.set_result(make())
     except BaseException as error:  # noqa: BLE001 - handed to who waits

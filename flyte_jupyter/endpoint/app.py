@@ -3,6 +3,7 @@
 import asyncio
 import hmac
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -36,7 +37,7 @@ _MAKERS: tuple[tuple[Callable[..., Any], Callable[[Hub], Any]], ...] = (
 
 
 class App:
-    """Answers requests below ``/<secret>/``; refuses all others.
+    """Answers requests below ``/<secret>/``, and signed links below ``/files/``; refuses all others.
 
     Args:
         hub: what the services work with.
@@ -52,6 +53,13 @@ class App:
         self._services = {app.path: app for app in made}
         self._answering: set[asyncio.Future[None]] = set()
         self._closed = False
+        self._state = hub.state
+        self._asked = time.monotonic()
+
+    def idle(self) -> float:
+        """Give the seconds since somebody asked for something; 0 while anything runs or is watched."""
+        busy = self._answering or self._state.is_busy()
+        return 0.0 if busy else time.monotonic() - self._asked
 
     def close(self) -> None:
         """End the answers that are in progress; clients that watch ask again."""
@@ -63,13 +71,14 @@ class App:
         """Answer one request."""
         if scope["type"] != "http":
             return
+        self._asked = time.monotonic()
         word, _, rest = scope["path"].lstrip("/").partition("/")
-        if not hmac.compare_digest(word.encode(), self._secret.encode()):
+        if word == "files":
+            await files.serve(scope, receive, send, rest, self._links)
+        elif not hmac.compare_digest(word.encode(), self._secret.encode()):
             await files.answer(
                 send, 403, "this is not the URL of the endpoint; see endpoint.json in its store"
             )
-        elif rest.startswith("files/"):
-            await files.serve(scope, receive, send, rest.removeprefix("files/"), self._links)
         elif rest:
             await self._serve(scope, receive, send, f"/{rest}")
         else:

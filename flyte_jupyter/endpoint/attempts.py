@@ -3,10 +3,11 @@
 import asyncio
 import shutil
 import time
+from collections.abc import Awaitable
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from flyteidl2.task import run_pb2  # type: ignore[import-untyped]  # no stubs
 from flyteidl2.workflow import run_definition_pb2  # type: ignore[import-untyped]  # no stubs
@@ -15,14 +16,17 @@ from flyte_jupyter.backends.secrets import injected
 from flyte_jupyter.endpoint import contract
 from flyte_jupyter.endpoint.bounds import Bounds
 from flyte_jupyter.endpoint.folders import Folders
+from flyte_jupyter.endpoint.limits import most_of
 from flyte_jupyter.endpoint.observer import Observer
 from flyte_jupyter.endpoint.outcomes import error, outcome, timed_out
 from flyte_jupyter.endpoint.output import Output
 from flyte_jupyter.endpoint.secret import secrets_of
 from flyte_jupyter.endpoint.state import State
 from flyte_jupyter.endpoint.values import ActionRow, AttemptRow, Launch, Outcome, Phase
-from flyte_jupyter.endpoint.workers.base import Worker, Workers
+from flyte_jupyter.endpoint.workers.base import Heard, Worker, Workers
 from flyte_jupyter.errors import Error
+
+T = TypeVar("T")
 
 _TOKEN = "FLYTE_JUPYTER_WORKER"  # noqa: S105 - the name of a variable that marks a worker's processes
 
@@ -60,9 +64,9 @@ class Attempts:
             return Outcome(phase=Phase.FAILED, error=error("NotSupported", text))
         try:
             with ExitStack() as stack:
-                secrets = await asyncio.to_thread(stack.enter_context, injected(secrets_of(spec)))
+                secrets = await _unbroken(asyncio.to_thread(stack.enter_context, injected(secrets_of(spec))))
                 launch = self._launch(action, container, number, argv, secrets)
-                worker = await self._workers.start(launch, self._hearing(action, number))
+                worker = await self._started(launch, self._hearing(action, number))
                 running = replace(attempt, phase=Phase.RUNNING, running=time.time(), pid=worker.pid)
                 self._write(action, running)
                 known = self._state.action(action.run, action.name)
@@ -72,32 +76,27 @@ class Attempts:
             name = type(refused).__name__
             return Outcome(phase=Phase.FAILED, error=error(name, str(refused), system=True))
 
-    def next_of(self, action: ActionRow) -> int:
-        """Give the number of the attempt that is to run: the next, or one that did not come to its end."""
+    def left(self, action: ActionRow) -> tuple[int, Outcome | None]:
+        """Tell where an earlier endpoint stopped.
+
+        Gives the number of the attempt to go on with, and how it ended; None if it has to be run.
+        """
         last = self._state.attempts(action.run, action.name)[-1:]
-        return last[0].number if last and last[0].ended is None else action.attempts + 1
+        if not last or last[0].number <= action.before:
+            return action.attempts + 1, None
+        number, ended = last[0].number, last[0].ended
+        if ended is None:
+            return number, self._finished(action, number)
+        return number, Outcome(phase=last[0].phase, error=last[0].error, again=True)
 
-    def finished(self, action: ActionRow, number: int) -> Outcome | None:
-        """Tell how an attempt ended that an earlier endpoint started; None if it did not end by itself."""
-        try:
-            code = int((self._folders.attempt(action.run, action.name, number) / "exit").read_text())
-        except (OSError, ValueError):
-            return None
-        if code < 0:
-            return None
-        return outcome(
-            contract.outputs(action, number), code, self._output.tail(action.run, action.name, number)
-        )
-
-    def over(self, action: ActionRow, number: int, how: Outcome) -> None:
-        """Write that an attempt ended."""
-        for attempt in self._state.attempts(action.run, action.name):
-            if attempt.number == number:
-                done = replace(attempt, ended=time.time(), phase=how.phase, error=how.error)
-                self._state.put_attempt(action, done)
-        if how.phase is Phase.SUCCEEDED:
-            outputs = contract.outputs(action, number)
-            self._state.set_action(action.run, action.name, outputs=outputs)
+    def over(self, action: ActionRow, how: Outcome) -> None:
+        """Write that the last attempt has ended, and where its outputs are."""
+        attempts = self._state.attempts(action.run, action.name)
+        if attempts and attempts[-1].ended is None:
+            done = replace(attempts[-1], ended=time.time(), phase=how.phase, error=how.error)
+            self._state.put_attempt(action, done)
+        if attempts and how.phase is Phase.SUCCEEDED:
+            self._state.set_action(action.run, action.name, outputs=attempts[-1].outputs)
 
     def patience(self, action: ActionRow) -> float:
         """Give the seconds that a condition waits; 0 for ever."""
@@ -112,6 +111,18 @@ class Attempts:
 
     # Inside
 
+    def _finished(self, action: ActionRow, number: int) -> Outcome | None:
+        """Tell how an attempt ended that an earlier endpoint started; None if it did not end by itself."""
+        try:
+            code = int((self._folders.attempt(action.run, action.name, number) / "exit").read_text())
+        except (OSError, ValueError):
+            return None
+        if code < 0:
+            return None
+        return outcome(
+            contract.outputs(action, number), code, self._output.tail(action.run, action.name, number)
+        )
+
     def _launch(
         self, action: ActionRow, container: Any, number: int, argv: tuple[str, ...], secrets: dict[str, str]
     ) -> Launch:
@@ -119,7 +130,21 @@ class Attempts:
         run_spec = run_pb2.RunSpec.FromString(run.spec)
         env = contract.variables(container, run_spec, run, action, number, self.url) | secrets
         folder = self._folders.attempt(action.run, action.name, number)
-        return Launch(argv=argv, env=env | {_TOKEN: str(folder)}, folder=folder)
+        return Launch(
+            argv=argv, env=env | {_TOKEN: str(folder)}, folder=folder, data=self._folders.data,
+            image=container.image, most=most_of(container),
+        )  # fmt: skip
+
+    async def _started(self, launch: Launch, heard: Heard) -> Worker:
+        """Start a worker; who is cancelled meanwhile leaves none behind."""
+        starting = asyncio.ensure_future(self._workers.start(launch, heard))
+        try:
+            return await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            with suppress(Error):
+                worker = await starting
+                await worker.kill()
+            raise
 
     def _hearing(self, action: ActionRow, number: int) -> Any:
         def heard(stream: str, text: str) -> None:
@@ -165,3 +190,13 @@ def _clear(attempt: AttemptRow) -> None:
     """Remove what an earlier endpoint's worker left of this attempt."""
     for name in ("outputs.pb", "error.pb"):
         (Path(attempt.outputs) / name).unlink(missing_ok=True)
+
+
+async def _unbroken(work: Awaitable[T]) -> T:
+    """Wait for some work to its end, also when cancelled: what it holds has to be let go behind it."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait((task,))
+        raise

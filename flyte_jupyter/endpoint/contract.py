@@ -28,7 +28,7 @@ def places(action: ActionRow, attempt: int) -> dict[str, str]:
 
 def arguments(container: Any, run: RunRow, action: ActionRow, attempt: int) -> tuple[str, ...]:
     """Fill in a container's command and arguments."""
-    start = datetime.fromtimestamp(run.created, UTC).isoformat()
+    start = datetime.fromtimestamp(run.start, UTC).isoformat()
     known = places(action, attempt) | {"{{.runName}}": run.name, "{{.runStartTime}}": start}
     return tuple(_filled(part, known) for part in (*container.command, *container.args))
 

@@ -4,19 +4,20 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from typing import Any
 
 from flyteidl2.task import run_pb2, task_definition_pb2  # type: ignore[import-untyped]  # no stubs
 
 from flyte_jupyter.endpoint.attempts import Attempts
 from flyte_jupyter.endpoint.bounds import Bounds, bounds
+from flyte_jupyter.endpoint.gates import Gates
 from flyte_jupyter.endpoint.observer import Observer
 from flyte_jupyter.endpoint.outcomes import timed_out
+from flyte_jupyter.endpoint.recovering import recovered
 from flyte_jupyter.endpoint.results import Results
-from flyte_jupyter.endpoint.slots import Slots
 from flyte_jupyter.endpoint.state import State
-from flyte_jupyter.endpoint.values import CONDITION, TASK, ActionRow, Outcome, Phase, RunRow
+from flyte_jupyter.endpoint.values import ROOT, TASK, ActionRow, Outcome, Phase, RunRow
 
 HIT, MISS, DISABLED, POPULATED, SKIPPED = 2, 1, 0, 3, 6
 """The protocol's words for what the cache answered."""
@@ -28,14 +29,14 @@ class Engine:
     Args:
         state: what is known.
         attempts: runs one attempt.
-        slots: how many run at once.
+        gates: hand out slots.
         observer: is told what happens.
     """
 
-    def __init__(self, state: State, attempts: Attempts, slots: Slots, observer: Observer) -> None:
+    def __init__(self, state: State, attempts: Attempts, gates: Gates, observer: Observer) -> None:
         self._state = state
         self._attempts = attempts
-        self._slots = slots
+        self._gates = gates
         self._observer = observer
         self._results = Results(state)
         self._driven: dict[tuple[str, str], asyncio.Task[None]] = {}
@@ -58,9 +59,9 @@ class Engine:
         """Take an action of a run; False if it is there already and goes on, or is done."""
         known = self._state.find_action(action.run, action.name)
         if known is None:
-            self._take(self._state.add_action(action))
+            self._take(self._state.add_action(recovered(self._state, action) or action))
         elif known.stale:
-            self._take(self._restarted(known))
+            self._take(self._restarted(known, action))
         return known is None or known.stale
 
     def signal(self, action: ActionRow, value: bytes) -> bool:
@@ -95,30 +96,31 @@ class Engine:
 
     def _take(self, action: ActionRow) -> None:
         self._observer.queued(action)
-        if action.phase.terminal:  # a trace comes with its end
+        if action.phase.terminal:  # a trace comes with its end, and so does what is recovered
             self._observer.ended(action)
             return
         self._wait_for(action)
         self._drive(action)
 
-    def _restarted(self, action: ActionRow) -> ActionRow:
-        phase = Phase.PAUSED if action.kind == CONDITION else Phase.QUEUED
+    def _restarted(self, known: ActionRow, action: ActionRow) -> ActionRow:
+        """Start over what belongs to an earlier attempt of its parent; its attempts are numbered on."""
         return self._state.set_action(
-            action.run, action.name, phase=phase, stale=False, ended=None, error=b"", reason="",
-            cache=DISABLED, before=action.attempts,
+            known.run, known.name, phase=action.phase, stale=False, started=action.started,
+            ended=action.ended, created=action.created or time.time(), outputs=action.outputs,
+            spec=action.spec, error=b"", reason="", cache=DISABLED, before=known.attempts,
         )  # fmt: skip
 
     def _wait_for(self, action: ActionRow) -> None:
         parent = (action.run, action.parent)
         self._waited[parent] += 1
-        self._slots.lend(parent)
+        self._gates.lend(parent)
 
     def _waited_for(self, action: ActionRow) -> None:
         parent = (action.run, action.parent)
         self._waited[parent] -= 1
         if self._waited[parent] <= 0:
             del self._waited[parent]
-            self._slots.back(parent)
+            self._gates.back(parent)
 
     def _drive(self, action: ActionRow) -> None:
         drive = self._drive_task if action.kind == TASK else self._drive_condition
@@ -153,9 +155,10 @@ class Engine:
                 if action.phase.terminal:
                     return
             outcome = await self._deadline(action, spec, limits)
-            if cached and outcome.phase is Phase.SUCCEEDED:
+            kept = cached and outcome.phase is Phase.SUCCEEDED
+            if kept:
                 self._results.keep(action.key, self._state.action(action.run, action.name).outputs)
-        self._end(action, outcome)
+        self._end(action, outcome, **({"cache": POPULATED} if kept else {}))
 
     def _asked(self, action: ActionRow, age: float) -> ActionRow:
         spec: Any = run_pb2.RunSpec.FromString(self._state.run(action.run).spec)
@@ -179,16 +182,14 @@ class Engine:
             return timed_out("DEADLINE_EXCEEDED", text)
 
     async def _tried(self, action: ActionRow, spec: Any, limits: Bounds) -> Outcome:
-        number = self._attempts.next_of(action)
-        resumed = number == action.attempts
+        number, outcome = self._attempts.left(action)
         most = limits.attempts + action.before
         while True:
-            outcome = self._attempts.finished(action, number) if resumed else None
             if outcome is None:
                 outcome = await self._once(action, spec, limits, number)
             last = outcome.phase is Phase.SUCCEEDED or not outcome.again or number >= most
             pause = None if last else limits.pause_before(number + 1 - action.before)
-            self._attempts.over(action, number, outcome)
+            self._attempts.over(action, outcome)
             if outcome.phase is not Phase.SUCCEEDED:
                 self._observer.failed(action, number, outcome, pause)
             if pause is None:
@@ -196,22 +197,26 @@ class Engine:
             self._state.set_action(action.run, action.name, phase=Phase.QUEUED)
             await asyncio.sleep(pause)
             self._state.forget_failed(action.run, action.name)
-            number, resumed = number + 1, False
+            number, outcome = number + 1, None
 
     async def _once(self, action: ActionRow, spec: Any, limits: Bounds, number: int) -> Outcome:
         key = (action.run, action.name)
-        try:
-            async with asyncio.timeout(limits.queued if limits.queued and number == 1 else None):
-                await self._slots.take(key)
-        except TimeoutError:
-            text = f"{action.task} waited longer than its {limits.queued:g} s for a slot"
-            return timed_out("QUEUED_TIMEOUT_EXCEEDED", text)
-        try:
+        async with AsyncExitStack() as stack:
+            try:
+                async with asyncio.timeout(self._patience(action, limits, number)):
+                    await stack.enter_async_context(self._gates.through(key))
+            except TimeoutError:
+                text = f"{action.task} waited longer than its {limits.queued:g} s for a slot"
+                return timed_out("QUEUED_TIMEOUT_EXCEEDED", text)
             if self._waited[key] > 0:  # resumed, with children that go on
-                self._slots.lend(key)
+                self._gates.lend(key)
             return await self._attempts.run(action, spec, limits, number)
-        finally:
-            self._slots.leave(key)
+
+    @staticmethod
+    def _patience(action: ActionRow, limits: Bounds, number: int) -> float | None:
+        """Give the seconds that an action may still wait for its first attempt; None for ever."""
+        first = limits.queued and number == action.before + 1
+        return max(0.0, action.created + limits.queued - time.time()) if first else None
 
     def _end(self, action: ActionRow, outcome: Outcome, **more: Any) -> ActionRow:
         """End an action: it is written, its parent hears of it, and what it called ends as well."""
@@ -222,10 +227,12 @@ class Engine:
             **more,
         }
         ended = self._state.set_action(action.run, action.name, **changes)
-        if outcome.phase is Phase.ABORTED:
-            self._attempts.over(ended, ended.attempts, outcome)
+        if outcome.phase is not Phase.SUCCEEDED:
+            self._attempts.over(ended, outcome)
         self._waited_for(action)
         self._observer.ended(ended)
+        if action.name == ROOT:
+            self._gates.forget(action.run)
         for child in self._state.actions(
             "run = ? AND parent = ? AND ended IS NULL", (action.run, action.name)
         ):

@@ -78,7 +78,8 @@ async def _give(send: Any, path: Path) -> None:
     await _begin(
         send, 200,
         [(b"content-type", kind), (b"content-length", str(size).encode()),
-         (b"content-security-policy", b"sandbox allow-scripts"), (b"x-content-type-options", b"nosniff")],
+         (b"content-security-policy", b"sandbox allow-scripts"), (b"x-content-type-options", b"nosniff"),
+         (b"referrer-policy", b"no-referrer")],
     )  # fmt: skip
     for chunk in _chunks(path):
         await send({"type": "http.response.body", "body": chunk, "more_body": True})

@@ -2,6 +2,8 @@
 
 import os
 import secrets
+import shutil
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -75,6 +77,12 @@ class Folders:
     def run(self, name: str) -> Path:
         """Name the folder of a run's inputs and outputs."""
         return self.data / "runs" / name
+
+    def remove_runs(self, names: Sequence[str]) -> None:
+        """Remove what is left of runs: inputs and outputs that are below them, and what was printed."""
+        for name in names:
+            for folder in (self.run(name), self.attempts / name):
+                shutil.rmtree(folder, ignore_errors=True)
 
     def attempt(self, run: str, action: str, number: int) -> Path:
         """Name the folder where an attempt works."""

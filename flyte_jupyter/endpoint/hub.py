@@ -8,6 +8,7 @@ from flyte_jupyter.endpoint.folders import Folders
 from flyte_jupyter.endpoint.links import Links
 from flyte_jupyter.endpoint.messages import Messages
 from flyte_jupyter.endpoint.output import Output
+from flyte_jupyter.endpoint.recorder import Recorder
 from flyte_jupyter.endpoint.state import State
 
 
@@ -22,3 +23,4 @@ class Hub:
     output: Output
     messages: Messages
     links: Links
+    recorder: Recorder

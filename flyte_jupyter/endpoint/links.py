@@ -1,4 +1,7 @@
-"""Links that allow one file to be written or read for a while, signed by the endpoint's secret."""
+"""Links that allow one file to be written or read for a while, signed by the endpoint's secret.
+
+They do not have the secret in them: who is given one can do no more than that.
+"""
 
 import hashlib
 import hmac
@@ -23,14 +26,14 @@ class Links:
     def __init__(self, folders: Folders, secret: str) -> None:
         self._folders = folders
         self._key = secret.encode()
-        self.url = ""
+        self.origin = ""
 
     def make(self, method: str, path: Path, seconds: float) -> tuple[str, float]:
         """Make a link to a file below the endpoint's data, and tell when it ends."""
         name = str(path.relative_to(self._folders.data))
         until = int(time.time() + seconds)
         query = urlencode({"until": until, "sign": self._sign(method, name, until)})
-        return f"{self.url}/files/{quote(name)}?{query}", float(until)
+        return f"{self.origin}/files/{quote(name)}?{query}", float(until)
 
     def open(self, method: str, name: str, query: str) -> Path:
         """Give the file that a link names.

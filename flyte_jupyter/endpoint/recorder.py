@@ -127,7 +127,9 @@ class Recorder:
     def ended(self, action: ActionRow) -> None:
         """An action ended."""
         when = action.ended or time.time()
-        if action.phase is Phase.SUCCEEDED:
+        if action.phase is Phase.RECOVERED:
+            self._emit(action, CacheChecked, status="replayed")
+        if action.phase in (Phase.SUCCEEDED, Phase.RECOVERED):
             self._emit(action, ActionSucceeded, outputs=self._outputs(action), time=when)
         elif action.phase is Phase.ABORTED:
             self._emit(action, ActionAborted, reason=action.reason, time=when)
@@ -155,7 +157,7 @@ class Recorder:
         place = run.place
         self._emit(
             root, RunStarted, task=root.task, mode="remote", time=run.created, environment=environment(),
-            source={**process(), "endpoint": f"{place.org}/{place.project}/{place.domain}"},
+            source={**process(), "served": f"{place.org}/{place.project}/{place.domain}"},
             labels=dict(run.labels),
         )  # fmt: skip
 

@@ -1,5 +1,6 @@
 """Refusals as the protocol's codes, and the check of every message that comes in."""
 
+import logging
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -17,6 +18,7 @@ from flyte_jupyter.errors import (
     RunNotFoundError,
 )
 
+_log = logging.getLogger(__name__)
 _CODES: tuple[tuple[type[Exception], Code], ...] = (
     (RunNotFoundError, Code.NOT_FOUND),
     (ActionNotFoundError, Code.NOT_FOUND),
@@ -90,4 +92,5 @@ def _translated(error: Exception) -> Exception:
     for kind, code in _CODES:
         if isinstance(error, kind):
             return ConnectError(code, str(error))
+    _log.error("a request failed", exc_info=error)
     return ConnectError(Code.INTERNAL, f"{type(error).__name__}: {error}")

@@ -3,23 +3,27 @@
 import asyncio
 import json
 import os
+import resource
+import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
 
 from flyte_jupyter import __version__
+from flyte_jupyter.config import Settings
 from flyte_jupyter.endpoint.app import App
 from flyte_jupyter.endpoint.attempts import Attempts
 from flyte_jupyter.endpoint.bells import Bells
 from flyte_jupyter.endpoint.engine import Engine
 from flyte_jupyter.endpoint.folders import Folders
 from flyte_jupyter.endpoint.found import Found, find
+from flyte_jupyter.endpoint.gates import Gates
 from flyte_jupyter.endpoint.hub import Hub
 from flyte_jupyter.endpoint.links import Links
 from flyte_jupyter.endpoint.messages import Messages
@@ -27,14 +31,26 @@ from flyte_jupyter.endpoint.output import Output
 from flyte_jupyter.endpoint.recorder import Recorder
 from flyte_jupyter.endpoint.slots import Slots
 from flyte_jupyter.endpoint.state import State
+from flyte_jupyter.endpoint.workers.base import Workers
+from flyte_jupyter.endpoint.workers.cold import Cold
+from flyte_jupyter.endpoint.workers.containers import Containers
 from flyte_jupyter.endpoint.workers.forked import Forked
-from flyte_jupyter.errors import StoreError
+from flyte_jupyter.errors import Error, StoreError
 from flyte_jupyter.runs.locks import acquire
 from flyte_jupyter.runs.store import RunStore
 
 _PATIENCE = 1.0  # seconds for answers in progress when the endpoint stops
 _GOING = 15.0  # seconds for workers of an earlier endpoint to end
 _STEP = 0.05
+_LOOK = 5.0  # seconds between looks whether there is anything to do
+_FILES = 1 << 16  # descriptors: each running task has about four
+
+WORKERS: Mapping[str, Callable[[str, int], Workers]] = {
+    "forked": Forked,
+    "cold": Cold,
+    "container": Containers,
+}
+"""The places where attempts run, by name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +62,9 @@ class Serving:
         port: the port; 0 for the one of last time, else any.
         slots: how many attempts run at once; 0 for as many as there are cores.
         python: the interpreter of the workers, which has the official SDK.
+        workers: how they are started: "forked" from a warm process, "cold",
+            or in a "container" of their task's image each.
+        idle: after so many seconds without a request and without anything to run it ends; 0 for never.
         strict: whether answers are checked against the protocol's rules.
     """
 
@@ -53,6 +72,8 @@ class Serving:
     port: int = 0
     slots: int = 0
     python: str = sys.executable
+    workers: str = "forked"
+    idle: float = 0.0
     strict: bool = False
 
 
@@ -68,6 +89,7 @@ def serve(how: Serving, told: Callable[[Found, bool], None]) -> int:
     """
     folders = Folders(how.store)
     folders.make()
+    _many_files()
     lock = acquire(folders.lock, wait=False)
     if lock is None:
         told(_other(folders), True)
@@ -85,22 +107,24 @@ async def started(how: Serving, folders: Folders, url: str) -> AsyncIterator[App
     """Start the parts of an endpoint, and stop them in the end."""
     bells, secret = Bells(), folders.secret()
     links = Links(folders, secret)
-    links.url = url
+    links.origin = url.rpartition("/")[0]
     store = RunStore.open(folders.store)
     state, output = State(folders.state, bells), Output(folders, bells)
     held = await _earlier_gone(folders)
-    workers = Forked(how.python, held)
+    workers = WORKERS[how.workers](how.python, held)
     recorder = Recorder(store, state)
     attempts = Attempts(state, folders, output, workers, recorder)
     attempts.url = url
-    slots = Slots(how.slots or os.cpu_count() or 1)
-    engine = Engine(state, attempts, slots, recorder)
+    gates = Gates(state, Slots(how.slots or os.cpu_count() or 1))
+    engine = Engine(state, attempts, gates, recorder)
     hub = Hub(
         folders=folders, bells=bells, state=state, engine=engine, output=output,
-        messages=Messages(state), links=links,
+        messages=Messages(state), links=links, recorder=recorder,
     )  # fmt: skip
     try:
-        warming = asyncio.ensure_future(workers.warm())
+        await workers.settle()
+        warming = asyncio.ensure_future(_warmed(workers))
+        await _swept(state, folders)
         recorder.resumed()
         engine.resume()
         yield App(hub, secret, strict=how.strict)
@@ -112,6 +136,20 @@ async def started(how: Serving, folders: Folders, url: str) -> AsyncIterator[App
         output.close()
         state.close()
         store.close()
+
+
+async def _warmed(workers: Workers) -> None:
+    """Get ready; where that fails, the first attempt tells why."""
+    with suppress(Error):
+        await workers.warm()
+
+
+async def _swept(state: State, folders: Folders) -> None:
+    """Forget runs that the settings do not keep."""
+    old = state.old_runs(Settings.load().keep_runs)
+    for name in old:
+        state.forget_run(name)
+    await asyncio.to_thread(folders.remove_runs, old)
 
 
 async def _earlier_gone(folders: Folders) -> int:
@@ -139,9 +177,20 @@ async def _serve(how: Serving, folders: Folders, told: Callable[[Found], None]) 
             _write(folders.note, found)
             told(found)
             try:
-                await _Server(config, app).serve([listening])
+                server = _Server(config, app)
+                leaving = asyncio.ensure_future(_leave_when_idle(server, app, how.idle))
+                await server.serve([listening])
+                leaving.cancel()
             finally:
                 folders.note.unlink(missing_ok=True)
+
+
+async def _leave_when_idle(server: uvicorn.Server, app: App, seconds: float) -> None:
+    """Stop when nobody has asked for anything for so long, and nothing runs."""
+    while seconds:
+        await asyncio.sleep(min(seconds, _LOOK))
+        if app.idle() >= seconds:
+            server.should_exit = True
 
 
 class _Server(uvicorn.Server):
@@ -150,6 +199,21 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, app: App) -> None:
         super().__init__(config)
         self._app = app
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """End in good order when interrupted or terminated."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._leave)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
+
+    def _leave(self) -> None:
+        self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop serving."""
@@ -179,8 +243,18 @@ def _bound(port: int, folders: Folders) -> socket.socket:
     raise StoreError("no port of 127.0.0.1 can be had")
 
 
+def _many_files() -> None:
+    """Allow as many open files as this process may have."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _FILES if hard == resource.RLIM_INFINITY else min(hard, _FILES)
+    if soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
 def _other(folders: Folders) -> Found:
-    found = find(folders.store)
+    end = time.monotonic() + _GOING
+    while (found := find(folders.store)) is None and time.monotonic() < end:
+        time.sleep(_STEP)  # it is just starting
     if found is None:
         raise StoreError(
             f"another process is starting or stopping the endpoint of {folders.store}; try again"

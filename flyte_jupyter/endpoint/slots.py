@@ -17,6 +17,7 @@ class Slots:
         self._held: set[Hashable] = set()
         self._lent: set[Hashable] = set()
         self._queue: deque[asyncio.Future[None]] = deque()
+        self._promised = 0  # to those who are woken and do not hold their slot yet
 
     async def take(self, who: Hashable) -> None:
         """Wait for a slot, and hold it."""
@@ -26,9 +27,11 @@ class Slots:
             try:
                 await turn
             except asyncio.CancelledError:
-                if turn.done() and not turn.cancelled():
+                if not turn.cancelled():
+                    self._promised -= 1
                     self._next()
                 raise
+            self._promised -= 1
         self._held.add(who)
 
     def leave(self, who: Hashable) -> None:
@@ -48,13 +51,12 @@ class Slots:
         self._lent.discard(who)
 
     def _free(self) -> bool:
-        return len(self._held) - len(self._lent) < self.count
+        return len(self._held) - len(self._lent) + self._promised < self.count
 
     def _next(self) -> None:
         """Wake as many as there is room for; who is woken holds its slot only a moment later."""
-        room = self.count - len(self._held) + len(self._lent)
-        while self._queue and room > 0:
+        while self._queue and self._free():
             turn = self._queue.popleft()
             if not turn.done():
                 turn.set_result(None)
-                room -= 1
+                self._promised += 1

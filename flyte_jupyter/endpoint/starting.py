@@ -1,4 +1,7 @@
-"""Starts the endpoint of a store in a process of its own, unless one serves; it outlives who starts it."""
+"""Starts the endpoint of a store in a process of its own, unless one serves; it outlives who starts it.
+
+It ends by itself when there has been nothing to do for half a day.
+"""
 
 import os
 import subprocess
@@ -12,7 +15,7 @@ from flyte_jupyter.errors import InitializationError
 _PATIENCE = 60.0
 _STEP = 0.05
 _LOG = "endpoint.log"
-_COMMAND = (sys.executable, "-m", "flyte_jupyter.cli", "serve")
+_COMMAND = (sys.executable, "-m", "flyte_jupyter.cli", "serve", "--idle", "12h")
 
 
 def ensure(store: Path, slots: int = 0) -> Found:
@@ -37,7 +40,7 @@ def ensure(store: Path, slots: int = 0) -> Found:
         )  # fmt: skip
     end = time.monotonic() + _PATIENCE
     while (found := find(store)) is None:
-        if process.poll() is not None and find(store) is None:
+        if process.poll() and find(store) is None:
             raise InitializationError(f"the endpoint of {store} did not start: {_last(log)}")
         if time.monotonic() > end:
             raise InitializationError(f"the endpoint of {store} does not answer; see {log}")

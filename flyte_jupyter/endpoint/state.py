@@ -15,7 +15,7 @@ from flyte_jupyter.ids import digest
 
 _ACTION = tuple(f.name for f in fields(ActionRow))
 _ATTEMPT = tuple(f.name for f in fields(AttemptRow))
-_RUN = "name, org, project, domain, labels, spec, created, base, recorded"
+_RUN = "name, org, project, domain, labels, spec, created, base, recorded, start"
 
 
 def _names(of: Iterable[str]) -> str:
@@ -74,10 +74,10 @@ class State:
         """
         place = run.place
         self._db.execute(
-            f"INSERT INTO runs ({_RUN}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - constant names
+            f"INSERT INTO runs ({_RUN}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - constant names
             (
                 run.name, place.org, place.project, place.domain, json.dumps(dict(run.labels)), run.spec,
-                run.created, run.base, run.recorded,
+                run.created, run.base, run.recorded, run.start,
             ),
         )  # fmt: skip
         self.bells.ring("runs")
@@ -92,6 +92,20 @@ class State:
         if row is None:
             raise RunNotFoundError(f"this endpoint has no run {name!r}")
         return _run(row)
+
+    def old_runs(self, keep: int) -> list[str]:
+        """Name the finished runs but the newest ``keep``."""
+        sql = (
+            "SELECT run FROM actions WHERE name = ? AND ended IS NOT NULL "
+            "ORDER BY created DESC, number DESC LIMIT -1 OFFSET ?"
+        )
+        return [name for (name,) in self._db.execute(sql, (ROOT, keep))]
+
+    def forget_run(self, name: str) -> None:
+        """Forget a run with its actions."""
+        with self.together():
+            for table in ("actions WHERE run", "attempts WHERE run", "runs WHERE name"):
+                self._db.execute(f"DELETE FROM {table} = ?", (name,))  # noqa: S608 - constants
 
     # Actions
 
@@ -153,6 +167,10 @@ class State:
         """Read the actions that a term of SQL selects."""
         sql = f"SELECT {_names(_ACTION)} FROM actions WHERE {where} ORDER BY {order} LIMIT ?"  # noqa: S608
         return [_action(row) for row in self._db.execute(sql, (*values, limit))]
+
+    def is_busy(self) -> bool:
+        """Tell whether any action has not ended."""
+        return self._one("SELECT 1 FROM actions WHERE ended IS NULL LIMIT 1") is not None
 
     def alive(self) -> list[ActionRow]:
         """Read the actions that have not ended."""
@@ -226,12 +244,13 @@ class State:
 
 
 def _run(row: Sequence[Any]) -> RunRow:
-    name, org, project, domain, labels, spec, created, base, recorded = row
+    name, org, project, domain, labels, spec, created, base, recorded, start = row
     place = Place(org=org, project=project, domain=domain)
     found: Mapping[str, str] = json.loads(labels)
     return RunRow(
-        name=name, place=place, labels=found, spec=spec, created=created, base=base, recorded=bool(recorded)
-    )
+        name=name, place=place, labels=found, spec=spec, created=created, base=base,
+        recorded=bool(recorded), start=start,
+    )  # fmt: skip
 
 
 def _action(row: Sequence[Any]) -> ActionRow:

@@ -56,6 +56,8 @@ class RunRow:
         created: when it was submitted.
         base: the folder of its inputs and outputs.
         recorded: whether it is in the run store, too.
+        start: when it began, as its tasks are told; a run that recovers another one has that one's, as the
+            names of actions depend on it.
     """
 
     name: str
@@ -65,6 +67,7 @@ class RunRow:
     created: float
     base: str
     recorded: bool = True
+    start: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +166,21 @@ class AttemptRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Most:
+    """What an attempt may use at most; 0 for what is not said.
+
+    Args:
+        memory: bytes.
+        cpu: thousandths of a core.
+        gpus: how many.
+    """
+
+    memory: int = 0
+    cpu: int = 0
+    gpus: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Launch:
     """What a worker is started with.
 
@@ -170,11 +188,17 @@ class Launch:
         argv: the arguments of the official runtime, from ``a0`` on.
         env: variables beside those of the endpoint.
         folder: the folder of this attempt: its working folder and the note of how it ended.
+        data: the folder that inputs and outputs are below.
+        image: the task's image; only containers have it.
+        most: what it may use at most; only containers see to it.
     """
 
     argv: tuple[str, ...]
     env: Mapping[str, str] = field(default_factory=dict)
     folder: Path
+    data: Path
+    image: str = ""
+    most: Most = Most()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

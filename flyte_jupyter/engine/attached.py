@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from flyte_jupyter import redaction
 from flyte_jupyter.backends.bodies import Stopped
 from flyte_jupyter.backends.mirror import Mirror
-from flyte_jupyter.engine.keeping import settled
-from flyte_jupyter.engine.loop import loop
+from flyte_jupyter.engine import keeping
+from flyte_jupyter.engine.loop import loop, settled
 from flyte_jupyter.engine.scoped import process as driver
 from flyte_jupyter.engine.setup import process
 from flyte_jupyter.errors import ActionAbortedError
@@ -45,6 +45,7 @@ def attach(store: RunStore, name: str) -> None:
 
     Raises:
         InitializationError: no endpoint answers.
+        RunNotFoundError: the endpoint that is connected does not have it.
     """
     state = store.state(name)
     if goes_on(state):
@@ -68,8 +69,11 @@ def resumed(run: Run) -> str:
 
 
 def goes_on(state: RunState) -> bool:
-    """Whether a run may go on at an endpoint although the process that followed it is gone."""
-    return state.mode == "remote" and bool(state.source.get("remote")) and state.phase is Phase.INTERRUPTED
+    """Whether a run may go on at an endpoint, although nobody follows it: its process is gone, or gave up."""
+    if state.mode != "remote" or not state.source.get("remote"):
+        return False
+    failure = state.root.failure
+    return state.phase is Phase.INTERRUPTED or (failure is not None and failure.code == "EndpointLost")
 
 
 class Attached:
@@ -98,6 +102,12 @@ class Attached:
         if lock is None:
             return
         self._surroundings.callback(release, lock, path)
+        try:
+            with loop.beside():
+                settled(loop.submit(self._place.client.run(self._remote)))  # it has to be there
+        except BaseException:
+            self._surroundings.close()
+            raise
         self._surroundings.enter_context(driven(self._store, self._state.name, self))
         self._take_over()
         with loop.beside():
@@ -150,7 +160,9 @@ class Attached:
                     self._remote, mirror, self._printed, self._published, names, self._lines()
                 )
                 outputs = await self._place.outputs(details, task.spec if task else None, names)
-                packed = pack({name: settled(one, store.blobs, None) for name, one in outputs.items()})
+                packed = pack(
+                    {name: keeping.settled(one, store.blobs, None) for name, one in outputs.items()}
+                )
             except BaseException as error:
                 self._failed(error)
                 raise

@@ -77,8 +77,8 @@ def _local(here: Here, _there: Callable[[], Backend]) -> Route:
 
 
 def _hybrid(here: Here, there: Callable[[], Backend]) -> Route:
-    place = there()
-    return lambda spec: here(spec) if spec.parent is None else place
+    place = cache(there)  # needed by the first call of another task, if there is one
+    return lambda spec: here(spec) if spec.parent is None else place()
 
 
 def _remote(_here: Here, there: Callable[[], Backend]) -> Route:

@@ -32,7 +32,7 @@ def stop(store: RunStore, name: str) -> Phase:
     run = Run(store, name)
     if run.done():
         return run.phase
-    if place := run.state.source.get("endpoint"):
+    if place := run.state.source.get("served"):
         load("flyte_jupyter.endpoint.asking:abort_run")(store.folder, name, place, "stopped in JupyterLab")
         return _phase_after(run)
     if run.state.source.get("execution"):

@@ -97,7 +97,7 @@ def env(_given: Given, here: Here) -> None:
         "Python": platform.python_version(),
         "Store": str(setup.store().folder),
         "Mode": setup.mode,
-        "There": setup.there.name if setup.there is not None else "nothing is connected",
+        "There": "the endpoint of the settings or the store" if setup.there is None else setup.there.name,
         "Notebook": here.cells.notebook(),
         "Runs going on": len(here.blocks.live()),
         "Environments": {name: _tasks(found) for name, found in environments().items()} or "none",

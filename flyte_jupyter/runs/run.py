@@ -352,7 +352,7 @@ class Run(Ready):
     @classmethod
     def _picked_up(cls, store: RunStore, name: str) -> "Run":
         row = store.run(name)
-        if row.mode == "remote" and row.phase == Phase.INTERRUPTED:
+        if row.mode == "remote" and row.phase in (Phase.INTERRUPTED, Phase.FAILED):
             load("flyte_jupyter.engine.attached:attach")(store, name)
         return cls(store, name)
 

@@ -217,6 +217,17 @@ def serve(to: argparse.ArgumentParser) -> None:
     to.add_argument(
         "--python", default=sys.executable, metavar="FILE", help="the interpreter of tasks; it has flyte"
     )
+    to.add_argument(
+        "--workers", choices=("forked", "cold", "container"), default="forked",
+        help="forked from a warm process, which is the default; cold: an interpreter for each attempt; "
+        "container: a container of the task's image for each attempt, which limits CPU and memory",
+    )  # fmt: skip
+    to.add_argument(
+        "--idle",
+        type=options.length,
+        metavar="TIME",
+        help="end when there was nothing to do for so long, such as 2h",
+    )
     to.add_argument("--strict", action="store_true", help="check answers against the protocol's rules, too")
 
 

@@ -22,7 +22,8 @@ def serve(args: Namespace, screen: Screen) -> int:
         screen.out.flush()
 
     how = endpoint.Serving(
-        store=store, port=args.port, slots=args.slots, python=args.python, strict=args.strict
-    )
+        store=store, port=args.port, slots=args.slots, python=args.python, workers=args.workers,
+        idle=args.idle or 0.0, strict=args.strict,
+    )  # fmt: skip
     status: int = endpoint.serve(how, told)
     return status

@@ -28,7 +28,7 @@ def abort(args: Namespace, screen: Screen) -> int:
     if run.done():
         screen.tell(f"run {run.name} has ended already: {LOOKS[run.phase].word}")
         return 0
-    if place := run.state.source.get("endpoint"):
+    if place := run.state.source.get("served"):
         load("flyte_jupyter.endpoint.asking:abort_run")(
             run.store.folder, run.name, place, "flyte-jupyter abort"
         )

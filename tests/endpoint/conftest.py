@@ -13,6 +13,7 @@ os.environ["DO_NOT_TRACK"] = "1"  # before the official SDK is imported anywhere
 @pytest.fixture(scope="session")
 def served(tmp_path_factory):
     """An endpoint that serves, with the official SDK in this process connected to it."""
+    serving.need_extra()
     hook = sys.excepthook
     token = secrets.token_hex(12)
     environment = {"ENDPOINT_TOKEN": token, "FLYTE_JUPYTER_HOME": ""}
@@ -23,3 +24,10 @@ def served(tmp_path_factory):
     yield found
     found.stop()
     assert "Traceback" not in found.log.read_text(), found.log.read_text()
+
+
+@pytest.fixture
+def connected(served):
+    """The official SDK is connected to the endpoint of the session, whatever the test before did."""
+    if serving.connected != [served.url]:
+        serving.connect(served.url)

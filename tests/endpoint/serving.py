@@ -1,5 +1,7 @@
 """A served endpoint for tests, and the official SDK as its client."""
 
+import contextlib
+import http.client
 import importlib.util
 import json
 import os
@@ -8,6 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from pathlib import Path
 
@@ -21,6 +24,9 @@ LACKING = [
     if not importlib.util.find_spec(name)
 ]
 REASON = f"needs {', '.join(LACKING)}: pip install 'flyte-jupyter[endpoint]' 'flyte>=2.5,<3'"
+
+
+connected = []  # where the official SDK in this process is connected to
 
 
 class Served:
@@ -90,6 +96,7 @@ def connect(url):
     """Connect the official SDK in this process."""
     import flyte
 
+    connected[:] = [url]
     flyte.init(
         endpoint=url, insecure=True, org="local", project="flytesnacks", domain="development", root_dir=HERE
     )
@@ -136,3 +143,28 @@ def call(url, method, request, status=200):
         code, body = error.code, error.read()
     assert code == status, body
     return json.loads(body)
+
+
+@contextlib.contextmanager
+def stream(url, method, request):
+    """Call a method that answers with a stream, in JSON; gives its messages as they come."""
+    where = urllib.parse.urlsplit(url)
+    body = json.dumps(request).encode()
+    connection = http.client.HTTPConnection(where.netloc, timeout=30)
+    try:
+        connection.request(
+            "POST", f"{where.path}/flyteidl2.{method}", b"\0" + len(body).to_bytes(4, "big") + body,
+            {"Content-Type": "application/connect+json"},
+        )  # fmt: skip
+        yield _messages(connection.getresponse())
+    finally:
+        connection.close()
+
+
+def _messages(answer):
+    while head := answer.read(5):
+        data = json.loads(answer.read(int.from_bytes(head[1:], "big")) or b"{}")
+        if head[0] & 2:
+            assert "error" not in data, data
+            return
+        yield data

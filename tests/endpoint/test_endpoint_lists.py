@@ -19,12 +19,13 @@ import flyte.remote
 import workflows
 from flyte.remote import TimeFilter
 
-pytestmark = pytest.mark.usefixtures("served")
+pytestmark = pytest.mark.usefixtures("connected")
 
 
 @pytest.fixture(scope="module")
 def version(served):
     """The tasks of ``workflows``, deployed."""
+    serving.connect(served.url)
     flyte.deploy(workflows.env, version="v-one")
     return "v-one"
 
@@ -32,6 +33,7 @@ def version(served):
 @pytest.fixture(scope="module")
 def mixed(served):
     """Some finished runs with labels: three that succeeded, one that failed."""
+    serving.connect(served.url)
     begun = datetime.now(UTC)
     labels = {"options": {"labels": {"suite": "lists", "kind": "good"}}}
     good = [run(workflows.add, x=i, **labels) for i in range(3)]
@@ -124,6 +126,27 @@ def test_a_run_is_run_again():
     again.wait(quiet=True)
     assert value(again) == 34
     assert again.name != first.name
+
+
+def test_a_run_is_recovered_what_succeeded_is_not_run_again(tmp_path):
+    first = run(workflows.halfway, folder=str(tmp_path))
+    assert str(first.phase) == "ActionPhase.FAILED"
+    (tmp_path / "mended").touch()
+    again = flyte.rerun(first.name, recover=True)
+    again.wait(quiet=True)
+    assert value(again) == 3
+    assert sorted((tmp_path / "ran").read_text().split()) == ["0", "1", "2"]
+    children = [a for a in flyte.remote.Action.listall(for_run_name=again.name) if a.parent_name]
+    assert {str(a.phase) for a in children} == {"ActionPhase.RECOVERED"}
+    forced = flyte.rerun(first.name, recover=True, force_rerun_actions=[children[0].name])
+    forced.wait(quiet=True)
+    assert value(forced) == 3
+    assert len((tmp_path / "ran").read_text().split()) == 4
+
+
+def test_tasks_start_runs_and_call_deployed_tasks(version):
+    assert value(run(workflows.spawns, x=4)) == 5
+    assert value(run(workflows.by_name, x=6)) == 7
 
 
 def test_a_name_is_given_once():

@@ -10,12 +10,16 @@ from serving import run, submit, until, value
 
 serving.need_extra()
 
+import flyte.remote
 import workflows
 
 from flyte_jupyter.endpoint import asking
 from flyte_jupyter.errors import InitializationError
+from flyte_jupyter.lab.stopping import stop
 from flyte_jupyter.runs.store import RunStore
 from flyte_jupyter.types.packed import unpack
+
+pytestmark = pytest.mark.usefixtures("connected")
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +106,15 @@ def test_the_command_line_shows_and_aborts(served, store, tmp_path):
     assert served.process.poll() is None
 
 
+def test_lab_stops_a_run_through_its_endpoint(served, store, tmp_path):
+    found = submit(workflows.waits_for_sleeper, folder=str(tmp_path))
+    until((tmp_path / "pids").exists)
+    assert stop(store, found.name).value == "ABORTED"
+    found.wait(quiet=True)
+    details = flyte.remote.ActionDetails.get(run_name=found.name, name="a0")
+    assert details.abort_info.reason == "stopped in JupyterLab"
+
+
 def test_the_record_does_not_tell_the_url(served, store):
     found = run(workflows.add, x=1)
     state_of(store, found)
@@ -118,8 +131,6 @@ def test_mirrored_runs_are_not_recorded_twice(served, store):
 
 
 def _all_logs(found):
-    import flyte.remote
-
     return [line for a in flyte.remote.Action.listall(for_run_name=found.name) for line in a.get_logs()]
 
 

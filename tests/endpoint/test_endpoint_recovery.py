@@ -1,5 +1,6 @@
 """The endpoint is killed at any moment, and the next one goes on."""
 
+import asyncio
 import sqlite3
 import threading
 
@@ -15,6 +16,8 @@ import workflows
 
 from flyte_jupyter.runs.store import RunStore
 
+pytestmark = pytest.mark.usefixtures("connected")
+
 
 @pytest.fixture
 def own(tmp_path):
@@ -24,12 +27,6 @@ def own(tmp_path):
     yield found
     if found.process.poll() is None:
         found.stop()
-
-
-@pytest.fixture(autouse=True)
-def connected_again(served):
-    yield
-    serving.connect(served.url)
 
 
 def finished(own):
@@ -64,8 +61,8 @@ def test_killed_amid_thirty_actions_nothing_finished_is_lost_or_run_again(own, t
     ran = lines(tmp_path / "ran")
     assert set(ran) == set(range(32))
     for name in before:  # what had ended ran once
-        done = flyte.remote.Action.get(run_name=found.name, name=name)
-        assert ran.count(done.details().outputs()[0]) == 1
+        done = flyte.remote.ActionDetails.get(run_name=found.name, name=name)
+        assert ran.count(asyncio.run(done.outputs())[0]) == 1
     store = RunStore.open(own.store)
     try:
         state = store.state(found.name)
@@ -100,3 +97,23 @@ def test_attempts_are_numbered_on_after_a_restart(own, tmp_path):
     again = flyte.remote.Run.get(first.name)
     assert value(again) == 2
     assert again.details().action_details.attempts == 2
+
+
+def test_what_ended_just_before_a_kill_is_not_run_again(own, tmp_path):
+    found = serving.run(workflows.marks, folder=str(tmp_path), number=4, seconds=0.0)
+    own.stop()
+    with sqlite3.connect(own.folder / "state.db") as db:  # as if it was killed before it wrote the end
+        db.execute("UPDATE actions SET phase = 4, ended = NULL, outputs = ''")
+    own.start()
+    again = flyte.remote.Run.get(found.name)
+    again.wait(quiet=True)
+    assert value(again) == 4
+    assert lines(tmp_path / "ran") == [4]
+    with sqlite3.connect(own.folder / "state.db") as db:  # as if it was killed when the worker had just ended
+        db.execute("UPDATE actions SET phase = 4, ended = NULL")
+        db.execute("UPDATE attempts SET phase = 4, ended = NULL")
+    own.stop()
+    own.start()
+    again.wait(quiet=True)
+    assert value(flyte.remote.Run.get(found.name)) == 4
+    assert lines(tmp_path / "ran") == [4]

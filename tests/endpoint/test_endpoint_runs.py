@@ -10,6 +10,7 @@ from serving import run, submit, until, value
 
 serving.need_extra()
 
+import cloudpickle
 import flyte
 import flyte.errors
 import flyte.remote
@@ -17,7 +18,7 @@ import psutil
 import workflows
 from flyte.models import ActionPhase
 
-pytestmark = pytest.mark.usefixtures("served")
+pytestmark = pytest.mark.usefixtures("connected")
 
 
 def actions(found):
@@ -122,7 +123,7 @@ def test_a_cached_task_runs_once(tmp_path):
     first, second = (run(workflows.remembered, folder=str(tmp_path), x=4) for _ in range(2))
     assert value(first) == value(second) == 8
     assert (tmp_path / "calls").read_text() == "x"
-    assert [r.action.pb2.status.cache_status for r in (first, second)] == [1, 2]  # a miss, a hit
+    assert [r.action.pb2.status.cache_status for r in (first, second)] == [3, 2]  # populated, a hit
     refreshed = run(workflows.remembered, folder=str(tmp_path), x=4, options={"overwrite_cache": True})
     assert value(refreshed) == 8
     assert (tmp_path / "calls").read_text() == "xx"
@@ -208,3 +209,58 @@ def test_one_child_is_aborted_alone(tmp_path):
     found.wait(quiet=True)
     assert str(found.phase) == "ActionPhase.FAILED"
     assert "ActionAborted" in json.dumps(found.details().action_details.to_dict())
+
+
+def test_a_deadline_holds_over_all_attempts(tmp_path):
+    found = run(workflows.never_done, folder=str(tmp_path))
+    assert str(found.phase) == "ActionPhase.TIMED_OUT"
+    with pytest.raises(flyte.errors.DeadlineExceededError):
+        found.raise_for_status()
+
+
+def test_a_condition_that_nobody_signals_times_out():
+    assert "imed" in value(run(workflows.asks_briefly))
+
+
+def test_a_run_bounds_how_many_of_its_actions_run_at_once(tmp_path):
+    bound = {"max_action_concurrency": 2}
+    assert value(run(workflows.crowd, folder=str(tmp_path), count=5, options=bound)) <= 2
+
+
+def test_a_trace_is_not_run_again_by_the_next_attempt(tmp_path):
+    assert value(run(workflows.traced_twice, folder=str(tmp_path))) == 1
+    assert (tmp_path / "traced").read_text() == "x"
+
+
+def test_reusable_environments_run():
+    assert value(run(workflows.reused, x=1)) == 2
+
+
+def test_what_is_pickled_runs_as_well():
+    cloudpickle.register_pickle_by_value(workflows)
+    try:
+        assert value(run(workflows.total, n=3, options={"interactive_mode": True})) == 6
+    finally:
+        cloudpickle.unregister_pickle_by_value(workflows)
+
+
+def test_changes_of_runs_are_watched(served):
+    found = submit(workflows.asks, name="watched")
+    until(lambda: list(flyte.remote.Condition.listall(run_name=found.name)))
+    where = {"projectId": {"organization": "local", "domain": "development", "name": "flytesnacks"}}
+    with serving.stream(served.url, "workflow.RunService/WatchRuns", where) as runs:
+        first = next(runs)
+        assert found.name in [r["action"]["id"]["run"]["name"] for r in first["runs"]]
+        found.abort()
+        for message in runs:
+            phases = {
+                r["action"]["id"]["run"]["name"]: r["action"]["status"]["phase"] for r in message["runs"]
+            }
+            if phases.get(found.name) == "ACTION_PHASE_ABORTED":
+                break
+    named = {"org": "local", "project": "flytesnacks", "domain": "development", "name": found.name}
+    of = {"runId": named}
+    with serving.stream(served.url, "workflow.RunService/WatchActions", of) as actions_of:
+        names = [a["action"]["id"]["name"] for a in next(actions_of)["enrichedActions"]]
+    assert "a0" in names
+    assert len(names) == 2

@@ -25,6 +25,8 @@ import workflows
 
 from flyte_jupyter.endpoint.starting import ensure
 
+pytestmark = pytest.mark.usefixtures("connected")
+
 RUN = {"org": "local", "project": "flytesnacks", "domain": "development", "name": "r1"}
 UPLOAD = {
     "project": "flytesnacks",
@@ -90,6 +92,7 @@ def test_the_secret_is_not_in_the_command_line_of_any_process(served):
 def test_an_upload_goes_where_its_link_says_and_nowhere_else(served):
     made = call(served.url, "dataproxy.DataProxyService/CreateUploadLocation", UPLOAD)
     url = made["signedUrl"]
+    assert served.url.rpartition("/")[2] not in url  # who is given a link is not given the endpoint
     assert fetch(url, b"content", "PUT")[0] == 200
     assert Path(made["nativeUrl"]).read_bytes() == b"content"
     assert fetch(url)[0] == 403  # it is for writing
@@ -214,3 +217,19 @@ def test_watchers_that_go_away_leave_nothing_behind(tmp_path):
         until(lambda: len([c for c in process.net_connections() if c.status == "ESTABLISHED"]) <= 6)
     finally:
         own.stop()  # at once, although a client's condition still waits
+
+
+def test_a_report_is_shown_in_a_sandbox_and_tells_nobody_where_it_is(served):
+    found = serving.run(workflows.reports, words="boxed in")
+    wanted = {
+        "artifactType": "ARTIFACT_TYPE_REPORT",
+        "actionAttemptId": {"actionId": {"run": RUN | {"name": found.name}, "name": "a0"}, "attempt": 1},
+    }
+    made = call(served.url, "dataproxy.DataProxyService/CreateDownloadLink", wanted)
+    with urllib.request.urlopen(made["preSignedUrls"]["signedUrl"][0], timeout=20) as answer:
+        assert b"boxed in" in answer.read()
+        assert answer.headers["Content-Security-Policy"] == "sandbox allow-scripts"
+        assert answer.headers["Referrer-Policy"] == "no-referrer"
+    wanted["actionAttemptId"]["attempt"] = 2
+    missing = call(served.url, "dataproxy.DataProxyService/CreateDownloadLink", wanted, status=404)
+    assert missing["code"] == "not_found"

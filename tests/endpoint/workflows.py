@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import flyte
+import flyte.remote
 import flyte.report
 from flyte.io import DataFrame, File
 
@@ -217,3 +218,90 @@ async def marks(folder: str, number: int, seconds: float) -> int:
 @env.task
 async def marching(folder: str, count: int, seconds: float) -> int:
     return sum(await asyncio.gather(*[marks.aio(folder, i, seconds) for i in range(count)]))
+
+
+@env.task(timeout=flyte.Timeout(deadline=timedelta(seconds=1.0)), retries=50)
+def never_done(folder: str) -> int:
+    with Path(folder, "tries").open("a") as file:
+        file.write("x")
+    raise RuntimeError("once more")
+
+
+@env.task(timeout=flyte.Timeout(max_queued_time=timedelta(seconds=0.5)))
+def impatient() -> int:
+    return 1
+
+
+@env.task
+async def asks_briefly() -> str:
+    condition = await flyte.new_condition.aio(
+        "quick", prompt="?", data_type=int, timeout=timedelta(seconds=0.5)
+    )
+    try:
+        return str(await condition.wait.aio())
+    except Exception as error:
+        return type(error).__name__
+
+
+@env.task
+async def at_once(folder: str, number: int) -> int:
+    Path(folder, f"begun{number}").touch()
+    await asyncio.sleep(0.2)
+    most = len(list(Path(folder).glob("begun*")))
+    Path(folder, f"begun{number}").unlink()
+    return most
+
+
+@env.task
+async def crowd(folder: str, count: int) -> int:
+    return max(await asyncio.gather(*[at_once.aio(folder, i) for i in range(count)]))
+
+
+@env.task(retries=1)
+async def traced_twice(folder: str) -> int:
+    found = await counted(folder)
+    if not Path(folder, "second").exists():
+        Path(folder, "second").touch()
+        raise RuntimeError("the first time")
+    return found
+
+
+@flyte.trace
+async def counted(folder: str) -> int:
+    with Path(folder, "traced").open("a") as file:
+        file.write("x")
+    return len(Path(folder, "traced").read_text())
+
+
+warm = flyte.TaskEnvironment(name="warm", reusable=flyte.ReusePolicy(replicas=1, idle_ttl=30))
+
+
+@warm.task
+async def reused(x: int) -> int:
+    return x + 1
+
+
+@env.task
+async def nested(folder: str) -> str:
+    return await catches.aio("deep inside")
+
+
+@env.task
+async def halfway(folder: str) -> int:
+    done = await asyncio.gather(*[marks.aio(folder, i, 0.0) for i in range(3)])
+    if not Path(folder, "mended").exists():
+        raise RuntimeError("not yet mended")
+    return sum(done)
+
+
+@env.task
+async def spawns(x: int) -> int:
+    inner = await flyte.run.aio(add, x=x)
+    await inner.wait.aio(quiet=True)
+    return (await inner.outputs.aio())[0]
+
+
+@env.task
+async def by_name(x: int) -> int:
+    found = flyte.remote.Task.get("wf.add", auto_version="latest")
+    return await found(x=x, y=1)

@@ -24,9 +24,9 @@ if LACKING and os.environ.get("CI") == "true":
 class Page(Lab):
     """A Lab whose dialogs about unsaved changes are answered, and whose scripts' errors are kept."""
 
-    def __init__(self, folder: Path, browser) -> None:
+    def __init__(self, folder: Path, browser, **options) -> None:
         folder.mkdir(exist_ok=True)
-        super().__init__(folder, browser)
+        super().__init__(folder, browser, **options)
         self.errors: list[str] = []
         self._watch(self.page)
 

@@ -217,7 +217,7 @@ def test_a_build_is_stopped(lab, engine, slow_image):  # noqa: F811 - the fixtur
     expect(steps.get_by_text("sleep 60")).to_be_visible(timeout=60_000)
     shown.get_by_role("button", name="Stop").click()
 
-    expect(shown.get_by_role("status")).to_have_text("Stopping.")
+    expect(shown.get_by_role("status")).to_have_text("Stopped.")
     expect(steps.get_by_text("■ stopped")).to_be_visible()
     lab.do("flyte:show-runs")
     lab.shot("panel-stopped")

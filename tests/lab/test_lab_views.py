@@ -451,13 +451,30 @@ def test_ten_thousand_runs_are_listed_a_screen_at_a_time(lab, runs):
     expect(runs.locator(".flyte-ListRow")).to_have_count(1)
 
 
+PAINTED = """() => {
+    const canvas = document.querySelector('.jp-MainAreaWidget .flyte-Graph canvas');
+    const {data} = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+    const pixels = new Uint32Array(data.buffer);
+    return new Set(pixels).size > 3;
+}"""
+"""The graph is on its canvas, rather than one colour."""
+
+
 def test_it_is_of_use_in_a_narrow_window(lab, runs):
     lab.page.set_viewport_size({"width": 640, "height": 900})
+    lab.page.evaluate("() => window.jupyterapp.shell.collapseRight()")
     run = open_run(lab, runs)
+    lab.page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
     expect(run.get_by_role("application")).to_be_in_viewport()
+    lab.page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    lab.shot("narrow-graph")
+    assert run.evaluate("run => run.scrollWidth <= run.clientWidth")
     run.get_by_role("tab", name="Timeline").click()
     expect(run.get_by_role("treeitem").first).to_be_in_viewport()
+    lab.shot("narrow-timeline")
+    lab.page.evaluate("() => window.jupyterapp.shell.expandLeft()")
+    assert run.evaluate("run => run.clientWidth") >= 260  # it is scrolled to the side rather than crushed
     run.get_by_role("tab", name="Graph").click()
-    lab.page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    lab.page.wait_for_function(PAINTED)
     lab.shot("narrow")
     lab.page.set_viewport_size({"width": 1280, "height": 1000})

@@ -51,14 +51,15 @@ class Lab:
         folder: everything that it writes.
         browser: the browser.
         plain: without our extension, as where only the package of the kernel's side is installed.
+        python: the Python that has the JupyterLab.
     """
 
-    def __init__(self, folder: Path, browser, *, plain: bool = False) -> None:
+    def __init__(self, folder: Path, browser, *, plain: bool = False, python: str = sys.executable) -> None:
         self.folder = folder
         self._port = _free_port()
         if plain:
             _switch_off(folder)
-        self._server = _server(folder, self._port)
+        self._server = _server(folder, self._port, python)
         self.page = browser.new_page(viewport={"width": 1280, "height": 1000})
         self.page.set_default_timeout(30_000)
 
@@ -140,7 +141,7 @@ def _switch_off(folder: Path) -> None:
     (config / "page_config.json").write_text('{"disabledExtensions": {"flyte-jupyter": true}}')
 
 
-def _server(folder: Path, port: int) -> "subprocess.Popen[bytes]":
+def _server(folder: Path, port: int, python: str) -> "subprocess.Popen[bytes]":
     names = {"JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR"}
     names |= {"JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR", "FLYTE_JUPYTER_HOME", "IPYTHONDIR"}
     environment = {
@@ -154,7 +155,7 @@ def _server(folder: Path, port: int) -> "subprocess.Popen[bytes]":
     (quiet / "notification.jupyterlab-settings").write_text(
         '{"fetchNews": "false", "checkForUpdates": false}'
     )
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1"]
+    command = [python, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1"]
     command += [f"--port={port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={TOKEN}"]
     command += ["--ServerApp.disable_check_xsrf=True", f"--ServerApp.root_dir={folder}"]
     command += ["--LabApp.expose_app_in_browser=True", "--LabApp.extension_manager=readonly"]

@@ -49,9 +49,10 @@ def outcome(call):
 @pytest.fixture
 def begun(run):
     """Run a task on a thread; gives what it ended with, when asked."""
-    threads, found = [], []
+    threads = []
 
     def start(task, *args, **options):
+        found = []
         thread = threading.Thread(
             target=lambda: found.append(outcome(lambda: run(task, *args, **options).outputs()))
         )
@@ -110,6 +111,25 @@ def test_a_crash_is_that_attempts_failure_and_says_why(env, run, how, said):
         run(env.task(crash), how).outputs()
 
 
+def test_who_is_stopped_while_it_waits_for_room_asks_for_it_no_more(env, begun, tmp_path):
+    @env.task(resources=flyte.Resources(cpu="7500m"))
+    def busy(folder: str) -> None:
+        (Path(folder) / "begun").touch()
+        while not (Path(folder) / "go").exists():
+            time.sleep(0.01)
+
+    end = begun(busy, str(tmp_path))
+    assert until((tmp_path / "begun").exists, 20)
+    waiting = begun(env.task(resources=flyte.Resources(cpu=8))(pid))
+    assert until(lambda: len(rays.held()) == 2, 20)
+    next(iter(flyte.Run.listall())).abort()
+
+    assert isinstance(waiting(2), flyte.errors.ActionAbortedError)
+    assert until(lambda: len(rays.held()) == 1, 10)
+    (tmp_path / "go").touch()
+    assert end() in ((), (None,))
+
+
 def test_a_killed_worker_is_replaced_as_the_task_says(env, run):
     @env.task(retries=flyte.RetryStrategy(2, AT_ONCE))
     def work() -> int:
@@ -126,7 +146,7 @@ def test_a_killed_worker_is_replaced_as_the_task_says(env, run):
 @pytest.fixture
 def two_a10():
     """Two nodes with an A10 each."""
-    nodes = [rays.cluster().add_node(**rays.gpu_node("A10")) for _ in range(2)]
+    nodes = [rays.added(rays.cluster(), **rays.gpu_node("A10")) for _ in range(2)]
     yield nodes
     for node in nodes:
         if node in rays.cluster().list_all_nodes():

@@ -63,7 +63,9 @@ def test_nothing_named_starts_the_endpoint_of_the_store_and_finds_it_again(store
 def test_nobody_answers(env):
     flyte.init(endpoint="http://127.0.0.1:9")
     began = time.monotonic()
-    with pytest.raises(InitializationError, match="no endpoint answers at http://127.0.0.1:9 .*flyte-jupyter serve"):
+    with pytest.raises(
+        InitializationError, match="no endpoint answers at http://127.0.0.1:9 .*flyte-jupyter serve"
+    ):
         flyte.with_runcontext(mode="remote").run(work.square, 1).outputs()
     assert time.monotonic() - began < 10
 

@@ -27,7 +27,14 @@ def attempts(n, **last):
 
 def done(name, n=1, **more):
     return Fact(
-        name=name, parent="a0", task="t.f", short="f", phase="SUCCEEDED", attempts=attempts(n, ended=9.0), ended=9.0, **more
+        name=name,
+        parent="a0",
+        task="t.f",
+        short="f",
+        phase="SUCCEEDED",
+        attempts=attempts(n, ended=9.0),
+        ended=9.0,
+        **more,
     )
 
 
@@ -52,6 +59,17 @@ def test_ends_of_each_kind():
     assert ended("FAILED").failure.message == "the endpoint did not say why"
     assert ended("TIMED_OUT", WRONG).phase is Phase.TIMED_OUT
     assert ended("ABORTED", Failure(code="x", message="stop")).failure.message == "stop"
+
+
+def test_what_nobody_looks_at_any_more_is_aborted():
+    events = []
+    mirror = Mirror("r", "a0", "flyte", events.append)
+    for fact in (done("b"), running("c"), Fact(name="a0", phase="RUNNING", attempts=attempts(1))):
+        mirror.see(fact)
+    mirror.abandon("stopped")
+    mirror.see(done("c"))
+    phases = {name: a.phase for name, a in fold([BEGUN, *events]).actions.items()}
+    assert phases == {"a0": Phase.RUNNING, "b": Phase.SUCCEEDED, "c": Phase.ABORTED}
 
 
 def test_the_root_is_queued_and_ended_by_others():

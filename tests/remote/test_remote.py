@@ -139,6 +139,19 @@ def test_the_users_exception_with_its_frames(how, env):
     assert ("test_remote.py", "parent") in frames
 
 
+def test_leaving_python_fails_the_task(env):
+    @env.task
+    def leaves() -> int:
+        import sys
+
+        sys.exit(3)
+
+    run = remote(leaves)
+    with pytest.raises(RuntimeUserError, match=r"called sys.exit\(3\)"):
+        run.outputs()
+    assert (run.phase, run.root.error_info.code) == ("FAILED", "SystemExit")
+
+
 def test_failures_are_on_record_with_the_users_frames(env):
     run = remote(work.caught, 7)
     assert run.outputs() == ("caught 7",)
@@ -256,7 +269,10 @@ def test_abort_stops_it_there(how, env, connected):
     thread.join(10)
     assert ends == [ActionAbortedError]
     assert (run.phase, run.action(child).phase) == ("ABORTED", "ABORTED")
-    assert ended(load("flyte_jupyter.backends.flyte:remote_name")(run.name, child, str(store.runs_folder))) == "ABORTED"
+    assert (
+        ended(load("flyte_jupyter.backends.flyte:remote_name")(run.name, child, str(store.runs_folder)))
+        == "ABORTED"
+    )
 
 
 def raised(task, how, inputs):

@@ -42,7 +42,7 @@ def helper(x):
 
 @env.task
 def moved(point: Point, colour: Colour, model: Model) -> tuple[Point, Colour, Model]:
-    print("moving", point.x)
+    print(f"moving {point.x}\n", end="")
     return Point(helper(point.x), more=[1]), Colour.BLUE, Model(name=model.name + "!")
 
 @env.task
@@ -82,7 +82,9 @@ def executed(endpoint, store_folder, tmp_path):
             os.environ[name] = text  # restored below
         manager = KernelManager()
         manager.kernel_spec.argv[0] = sys.executable
-        NotebookClient(book, km=manager, timeout=90, resources={"metadata": {"path": str(tmp_path)}}).execute()
+        NotebookClient(
+            book, km=manager, timeout=90, resources={"metadata": {"path": str(tmp_path)}}
+        ).execute()
         return book
 
     before = dict(os.environ)
@@ -103,7 +105,9 @@ def environment(endpoint, home, **more):
 
 
 def values(book):
-    return [o["data"]["text/plain"] for c in book.cells for o in c.outputs if o.output_type == "execute_result"]
+    return [
+        o["data"]["text/plain"] for c in book.cells for o in c.outputs if o.output_type == "execute_result"
+    ]
 
 
 def printed(book):

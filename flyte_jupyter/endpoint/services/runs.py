@@ -15,6 +15,7 @@ from flyte_jupyter.endpoint.hub import Hub
 from flyte_jupyter.endpoint.identifiers import place_of
 from flyte_jupyter.endpoint.listing import page
 from flyte_jupyter.endpoint.messages import KINDS, literal_of
+from flyte_jupyter.endpoint.recovering import source_of
 from flyte_jupyter.endpoint.results import inputs_hash, root_key
 from flyte_jupyter.endpoint.services.data import data_of, written_inputs
 from flyte_jupyter.endpoint.services.tasks import deployed
@@ -46,6 +47,8 @@ class Runs(RunService):  # type: ignore[misc]  # no stubs
     async def create_run(self, request: Any, ctx: Any) -> Any:
         """Take a run."""
         run, spec = self._run(request), self._spec(request)
+        if run.recorded and self._hub.recorder.has(run.name):
+            raise ConnectError(Code.ALREADY_EXISTS, f"the run store has a run {run.name!r} already")
         uri, hashed = self._inputs(request, spec)
         template = spec.task_template
         root = ActionRow(
@@ -186,10 +189,11 @@ class Runs(RunService):  # type: ignore[misc]  # no stubs
         base = self._hub.folders.run(name)
         if spec.run_base_dir:
             base = self._hub.folders.inside(spec.run_base_dir) / name
-        labels = dict(spec.labels.values)
-        place = place_of(given)
+        labels, place, now = dict(spec.labels.values), place_of(given), time.time()
+        source = source_of(spec)
         return RunRow(
-            name=name, place=place, labels=labels, created=time.time(), base=str(base),
+            name=name, place=place, labels=labels, created=now, base=str(base),
+            start=self._hub.state.run(source).start if source else now,
             spec=spec.SerializeToString(), recorded=MIRROR not in labels,
         )  # fmt: skip
 

@@ -52,6 +52,14 @@ class Workers(Protocol):
         """Start an attempt."""
         ...
 
+    async def settle(self) -> None:
+        """Note how what an earlier endpoint started has ended, and end what has not."""
+        ...
+
+    async def warm(self) -> None:
+        """Get ready ahead of the first attempt."""
+        ...
+
     async def close(self) -> None:
         """End everything that runs there."""
         ...

@@ -12,6 +12,7 @@ from typing import Any
 from flyte_jupyter.endpoint.values import Launch
 from flyte_jupyter.endpoint.workers.base import Ending, Heard, Started, prepared
 from flyte_jupyter.endpoint.workers.pipes import Pipes
+from flyte_jupyter.endpoint.workers.zygote import NO_SDK
 from flyte_jupyter.errors import RuntimeSystemError
 
 _KILLED = -9
@@ -64,6 +65,9 @@ class Forked:
         if self._process is not None:
             await self._process.wait()
 
+    async def settle(self) -> None:
+        """Nothing is left: workers end with their endpoint, and their lock is free."""
+
     async def warm(self) -> None:
         """Start the warm process ahead of the first attempt."""
         async with self._starting:
@@ -76,7 +80,8 @@ class Forked:
         here.setblocking(False)
         self._process = await asyncio.create_subprocess_exec(
             self._python, str(_SCRIPT), str(there.fileno()),
-            stdin=asyncio.subprocess.DEVNULL, pass_fds=(there.fileno(), self._held), start_new_session=True,
+            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
+            pass_fds=(there.fileno(), self._held), start_new_session=True,
             env={**os.environ, "DO_NOT_TRACK": "1"},
         )  # fmt: skip
         there.close()
@@ -85,16 +90,21 @@ class Forked:
             hello = await loop.sock_recv(here, _PACKET)
         except OSError:
             hello = b""
+        except asyncio.CancelledError:
+            here.close()  # the warm process ends by that
+            raise
         if not hello:
             here.close()
-            code = await self._process.wait()
-            raise RuntimeSystemError(
-                "WorkerError",
-                f"the worker process of {self._python} ended with status {code} when it started",
-            )
+            raise RuntimeSystemError("WorkerError", self._why(await self._process.wait()))
         self._link = here
         loop.add_reader(here, self._readable)
         return here
+
+    def _why(self, code: int) -> str:
+        if code == NO_SDK:
+            install = f"{self._python} -m pip install 'flyte>=2.5,<3'"
+            return f"{self._python}, which runs tasks, has not the official SDK. Run: {install}"
+        return f"the warm process of {self._python} ended with status {code} when it started"
 
     def _readable(self) -> None:
         link = self._link

@@ -18,6 +18,7 @@ import socket
 import sys
 import threading
 import traceback
+import warnings
 from typing import Any
 
 WARM = (
@@ -33,15 +34,28 @@ WARM = (
 )  # fmt: skip
 """What a worker needs before its body runs; what is missing in a version of the SDK is left out."""
 
+HEAVY = ("numpy", "pandas", "pyarrow", "pyarrow.parquet")
+"""What is loaded here as soon as one worker has needed it, so that the next ones have it at once."""
+
 TOKEN = "FLYTE_JUPYTER_WORKER"  # noqa: S105 - the name of a variable that marks a worker's processes
+NO_SDK = 3
+"""The exit status that says that the SDK cannot be imported."""
+
 _PDEATHSIG, _SUBREAPER = 1, 36
+_ready: set[str] = set()  # of what is heavy, what is loaded here
 _loops: list[Any] = []  # the SDK's background loops, found before the collector forgets them
 
 
 def main(descriptor: int) -> None:
     """Load the SDK, say so, and serve until the endpoint is gone."""
     link = socket.socket(fileno=descriptor)
-    importlib.import_module("flyte")
+    # The SDK's own thread is why Python warns; workers start it anew.
+    warnings.filterwarnings("ignore", message=".*multi-threaded.*fork", category=DeprecationWarning)
+    try:
+        importlib.import_module("flyte")
+    except ImportError as error:
+        print(f"{sys.executable}: {error}", file=sys.stderr)  # noqa: T201 - the endpoint's log
+        sys.exit(NO_SDK)
     for name in WARM:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
@@ -51,6 +65,20 @@ def main(descriptor: int) -> None:
     gc.freeze()
     _prctl(_SUBREAPER, 1)
     Zygote(link).serve()
+
+
+def single(folder: str, endpoint: int) -> int:
+    """Be one worker without a warm process; ends with the endpoint."""
+    _prctl(_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != endpoint:
+        return 70  # it is gone already
+    try:
+        code = run(folder)
+    except BaseException:  # noqa: BLE001 - whatever it is, it is shown and ends this process
+        traceback.print_exc()
+        code = 1
+    note(folder, code)
+    return code
 
 
 class Zygote:
@@ -119,6 +147,7 @@ class Zygote:
                 os.dup2(file, number)
                 os.close(file)
             code = run(folder)
+            _want(folder)
         except BaseException:  # noqa: BLE001 - whatever it is, it is shown and ends this process
             traceback.print_exc()
             code = 1
@@ -151,6 +180,7 @@ class Zygote:
         if folder is None:
             return  # a process that a worker left
         note(folder, code)
+        _load_wanted(folder)
         _kill_marked(folder)
         cpu = getattr(used, "ru_utime", 0.0) + getattr(used, "ru_stime", 0.0)
         peak = getattr(used, "ru_maxrss", 0) * 1024
@@ -168,6 +198,28 @@ def note(folder: str, code: int) -> None:
         with open(draft, "w") as file:  # noqa: PTH123
             file.write(str(code))
         os.replace(draft, os.path.join(folder, "exit"))  # noqa: PTH105, PTH118
+
+
+def _want(folder: str) -> None:
+    """Note what this worker has loaded that is slow to load."""
+    names = [name for name in HEAVY if name in sys.modules and name not in _ready]
+    if names:
+        with open(os.path.join(folder, "wanted"), "w") as file:  # noqa: PTH118, PTH123
+            file.write(" ".join(names))
+
+
+def _load_wanted(folder: str) -> None:
+    """Load what a worker had to load by itself."""
+    with contextlib.suppress(OSError):
+        path = os.path.join(folder, "wanted")  # noqa: PTH118
+        with open(path) as file:  # noqa: PTH123
+            names = file.read().split()
+        os.unlink(path)  # noqa: PTH108
+        for name in [name for name in HEAVY if name in names and name not in _ready]:
+            _ready.add(name)
+            with contextlib.suppress(Exception):  # it is the worker's business
+                importlib.import_module(name)
+            gc.freeze()  # what is loaded stays; looking at it again would copy its pages into each worker
 
 
 def run(folder: str) -> int:
@@ -240,4 +292,7 @@ def _prctl(option: int, value: int) -> None:
 
 
 if __name__ == "__main__":
+    del sys.path[0]  # this folder: what is beside this file is not to be found by the names that users give
+    if len(sys.argv) > 2:  # noqa: PLR2004 - a folder and a process
+        sys.exit(single(sys.argv[1], int(sys.argv[2])))
     main(int(sys.argv[1]))

@@ -72,7 +72,7 @@ class ImagePanel:
         shown = self.answer(values)
         if button == "Stop":
             stopped = self._going is not None and not self._going.done() and self._going.cancel()
-            return replace(shown, said="Stopping." if stopped else "Nothing is being built.")
+            return replace(shown, said="Stopped." if stopped else "Nothing is being built.")
         image: Image = self.names.evaluated(self._code(values))
         variable = coding.variable(values["variable"])
         self.names.put(variable, image)

@@ -138,6 +138,7 @@ function render({ model, el }) {
       steps.append(lines.get(key));
     }
     lines.get(key).textContent = line;
+    if (key === "end") said.textContent = "";
   };
   const hear = (message) => {
     if (message.step) return step(message.step);

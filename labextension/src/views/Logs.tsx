@@ -136,14 +136,28 @@ function Parts(props: { shown: IShown; isEnd: boolean; go: (place: Place | null)
           ? trans.__('The log is long; its end is shown.')
           : trans.__('The log is long; a part of it is shown.')}
       </span>
-      <Button label={trans.__('Beginning')} disabled={isBegin} onClick={() => go({ after: 0 })} />
-      <Button label={trans.__('Earlier')} disabled={isBegin} onClick={() => go({ until: shown.begins })} />
       <Button
-        label={trans.__('Later')}
+        label="⇤"
+        isSymbol
+        title={trans.__('Beginning')}
+        disabled={isBegin}
+        onClick={() => go({ after: 0 })}
+      />
+      <Button
+        label="‹"
+        isSymbol
+        title={trans.__('Earlier')}
+        disabled={isBegin}
+        onClick={() => go({ until: shown.begins })}
+      />
+      <Button
+        label="›"
+        isSymbol
+        title={trans.__('Later')}
         disabled={props.isEnd || !shown.more}
         onClick={() => go({ after: shown.last })}
       />
-      <Button label={trans.__('End')} disabled={props.isEnd} onClick={() => go(null)} />
+      <Button label="⇥" isSymbol title={trans.__('End')} disabled={props.isEnd} onClick={() => go(null)} />
     </div>
   );
 }
