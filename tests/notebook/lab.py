@@ -61,7 +61,7 @@ class Lab:
             _switch_off(folder)
         self._server = _server(folder, self._port, python)
         self.page = browser.new_page(viewport={"width": 1280, "height": 1000})
-        self.page.set_default_timeout(30_000)
+        self.page.set_default_timeout(60_000)
 
     def open(self, *cells: str) -> "Lab":
         """Open a notebook of these cells and wait for its kernel."""
