@@ -76,9 +76,8 @@ class App:
         if word == "files":
             await files.serve(scope, receive, send, rest, self._links)
         elif not hmac.compare_digest(word.encode(), self._secret.encode()):
-            await files.answer(
-                send, 403, "this is not the URL of the endpoint; see endpoint.json in its store"
-            )
+            text = "this is not the URL of the endpoint; see endpoint.json in its store"
+            await files.refuse(receive, send, text)
         elif rest:
             await self._serve(scope, receive, send, f"/{rest}")
         else:

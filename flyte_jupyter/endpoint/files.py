@@ -21,7 +21,7 @@ async def serve(scope: Any, receive: Any, send: Any, name: str, links: Links) ->
     try:
         path = links.open(method, name, scope["query_string"].decode())
     except DefinitionError as refused:
-        await answer(send, 403, str(refused))
+        await refuse(receive, send, str(refused))
         return
     if method == PUT:
         await _take(scope, receive, send, path)
@@ -31,8 +31,23 @@ async def serve(scope: Any, receive: Any, send: Any, name: str, links: Links) ->
 
 async def answer(send: Any, status: int, text: str = "", kind: str = "text/plain; charset=utf-8") -> None:
     """Send a whole answer."""
-    await _begin(send, status, [(b"content-type", kind.encode())])
-    await send({"type": "http.response.body", "body": text.encode()})
+    body = text.encode()
+    length = str(len(body)).encode()
+    await _begin(send, status, [(b"content-type", kind.encode()), (b"content-length", length)])
+    await send({"type": "http.response.body", "body": body})
+
+
+async def refuse(receive: Any, send: Any, text: str) -> None:
+    """Say that somebody may not do what they ask for.
+
+    A little of what they send is read first: who is still sending does not see an answer.
+    """
+    left, more = _CHUNK, True
+    while more and left > 0:
+        message = await receive()
+        left -= len(message.get("body", b""))
+        more = message.get("more_body", False)
+    await answer(send, 403, text)
 
 
 async def _take(scope: Any, receive: Any, send: Any, path: Path) -> None:

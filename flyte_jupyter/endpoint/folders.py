@@ -1,6 +1,7 @@
 """Where the endpoint keeps things: everything is below one folder of the store."""
 
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Sequence
@@ -9,6 +10,8 @@ from pathlib import Path
 
 from flyte_jupyter.errors import DefinitionError, StoreError
 from flyte_jupyter.runs.folder import prepare, refused
+
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9_-])?")
 
 
 class Folders:
@@ -61,6 +64,19 @@ class Folders:
         if ".." in path.parts or not path.resolve().is_relative_to(self.data) or not path.is_absolute():
             raise DefinitionError(f"{uri!r} is not below {self.data}, where this endpoint keeps data")
         return path
+
+    @staticmethod
+    def named(what: str, name: str) -> str:
+        """Check a name that becomes that of a folder.
+
+        Raises:
+            DefinitionError: it cannot be one.
+        """
+        if not _NAME.fullmatch(name):
+            raise DefinitionError(
+                f"{what} name {name!r}; letters, digits, and - _ . between them are accepted"
+            )
+        return name
 
     def upload(self, root: str, name: str) -> Path:
         """Name the file for an upload, in a folder of uploads.

@@ -1,5 +1,6 @@
 """Records what happens here as events of the run store, so that every screen shows it."""
 
+import sqlite3
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -22,7 +23,7 @@ from flyte_jupyter.endpoint.values import (
 )
 from flyte_jupyter.endpoint.workers.base import Ending
 from flyte_jupyter.engine.scoped import environment, process
-from flyte_jupyter.errors import RunNotFoundError, TypeTransformerFailedError
+from flyte_jupyter.errors import RunNotFoundError, StoreError, TypeTransformerFailedError
 from flyte_jupyter.runs.events import (
     ActionAborted,
     ActionFailed,
@@ -84,6 +85,7 @@ class Recorder:
         for action in alive:
             if self._is_interrupted(action):
                 self._queue(action, time.time())
+        self._recount({action.run for action in alive if self._is_recorded(action.run)})
 
     def run_started(self, run: RunRow, root: ActionRow) -> None:
         """A run was submitted."""
@@ -137,6 +139,16 @@ class Recorder:
             self._emit(action, ActionFailed, failure=_failure(action.error, action.phase), time=when)
 
     # Inside
+
+    def _recount(self, runs: set[str]) -> None:
+        """Have the store list how many actions runs have: those that were queued again were counted again."""
+        counts = [(len(self._state.actions("run = ?", (run,))), run) for run in runs]
+
+        def write(connection: sqlite3.Connection) -> None:
+            connection.executemany("UPDATE runs SET actions = ? WHERE name = ?", counts)
+
+        with suppress(StoreError):  # it lists a wrong number, no more
+            self._store.transact(write)
 
     def _is_recorded(self, run: str) -> bool:
         if run not in self._recorded:

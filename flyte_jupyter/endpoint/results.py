@@ -4,7 +4,6 @@ import asyncio
 import base64
 import hashlib
 import time
-from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -24,7 +23,7 @@ class Results:
 
     def __init__(self, state: State) -> None:
         self._state = state
-        self._reserved: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._reserved: dict[str, tuple[asyncio.Lock, int]] = {}  # with how many want it
 
     def find(self, key: str, max_age: float = 0.0) -> str | None:
         """Give the folder of the outputs for a key; None if there are none, or they are too old."""
@@ -46,13 +45,15 @@ class Results:
         if not serialize:
             yield
             return
-        lock = self._reserved[key]
+        lock, users = self._reserved.get(key) or (asyncio.Lock(), 0)
+        self._reserved[key] = lock, users + 1
         try:
             async with lock:
                 yield
         finally:
-            if not lock.locked() and not getattr(lock, "_waiters", None):
-                self._reserved.pop(key, None)
+            _, users = self._reserved.pop(key)
+            if users > 1:
+                self._reserved[key] = lock, users - 1
 
 
 def root_key(template: Any, inputs_hash: str) -> str:

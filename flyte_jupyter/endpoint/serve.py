@@ -224,8 +224,7 @@ class _Server(uvicorn.Server):
 def _bound(port: int, folders: Folders) -> socket.socket:
     """Listen on the port that is asked for, else on that of last time, else on any."""
     last = folders.root / "port"
-    remembered = int(last.read_text()) if last.exists() and not port else 0
-    for wanted in [port] if port else [remembered, 0]:
+    for wanted in [port] if port else [_number(last), 0]:
         listening = socket.socket()
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -241,6 +240,13 @@ def _bound(port: int, folders: Folders) -> socket.socket:
         last.write_text(str(listening.getsockname()[1]))
         return listening
     raise StoreError("no port of 127.0.0.1 can be had")
+
+
+def _number(file: Path) -> int:
+    """Read a number from a file; 0 if there is none."""
+    with suppress(OSError, ValueError):
+        return int(file.read_text())
+    return 0
 
 
 def _many_files() -> None:

@@ -68,6 +68,7 @@ def test_killed_amid_thirty_actions_nothing_finished_is_lost_or_run_again(own, t
         state = store.state(found.name)
         assert {action.phase.value for action in state.actions.values()} == {"SUCCEEDED"}
         assert len(state.children()) == 32
+        assert store.run(found.name).actions == 33
     finally:
         store.close()
 

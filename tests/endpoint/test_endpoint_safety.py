@@ -139,6 +139,23 @@ def test_no_action_reads_or_writes_outside_of_the_store(served, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("name", ["../up", "a/b", "..", ".hidden", "a b", "ü"])
+def test_no_name_becomes_a_path(served, name):
+    base = str(served.folder / "data" / "x")
+    action = {
+        "actionId": {"run": RUN, "name": name}, "parentActionName": "a0", "inputUri": base,
+        "runOutputBase": base, "task": {"spec": {"taskTemplate": {"id": {"name": "x"}}}},
+    }  # fmt: skip
+    refused = call(served.url, "actions.ActionsService/Enqueue", {"action": action}, status=400)
+    assert repr(name) in refused["message"]
+    given = {
+        "runId": RUN | {"name": name}, "inputs": {},
+        "taskSpec": {"taskTemplate": {"id": {"name": "x"}}, "shortName": "x"},
+    }  # fmt: skip
+    refused = call(served.url, "workflow.RunService/CreateRun", given, status=400)
+    assert repr(name) in refused["message"]
+
+
 def test_what_breaks_a_rule_of_the_protocol_is_refused_by_the_rule(served):
     long = {"runId": RUN | {"name": "x" * 31}}
     refused = call(served.url, "workflow.RunService/GetRunDetails", long, status=400)

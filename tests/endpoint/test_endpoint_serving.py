@@ -1,5 +1,6 @@
 """How an endpoint is started: with other workers, from Jupyter Server, for as long as it is needed."""
 
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -158,3 +159,14 @@ def test_two_who_start_it_at_once_find_the_same(tmp_path):
     process = psutil.Process(found[0].pid)
     process.terminate()
     process.wait(20)
+
+
+def test_without_the_extra_it_says_what_to_install(tmp_path):
+    code = (
+        "import sys; sys.modules['uvicorn'] = None; from flyte_jupyter.cli import main; "
+        f"sys.exit(main(['serve', '--store', {str(tmp_path)!r}]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "pip install 'flyte-jupyter[endpoint]'" in done.stderr
+    assert "Traceback" not in done.stderr

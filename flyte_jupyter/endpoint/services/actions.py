@@ -63,7 +63,7 @@ class Actions(ActionsService):  # type: ignore[misc]  # no stubs
         folders, kind = self._hub.folders, action.WhichOneof("spec")
         inputs, base = folders.inside(action.input_uri), folders.inside(action.run_output_base)
         common = {
-            "run": action.action_id.run.name, "name": action.action_id.name,
+            "run": action.action_id.run.name, "name": folders.named("action", action.action_id.name),
             "parent": action.parent_action_name, "group": action.group,
             "inputs": str(inputs), "base": str(base),
         }  # fmt: skip

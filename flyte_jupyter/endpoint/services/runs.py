@@ -182,9 +182,7 @@ class Runs(RunService):  # type: ignore[misc]  # no stubs
     def _run(self, request: Any) -> RunRow:
         which = request.WhichOneof("id")
         given = getattr(request, which)
-        name = given.name if which == "run_id" else random_name()
-        if not name.replace("-", "").replace("_", "").isalnum():
-            raise DefinitionError(f"run name {name!r}; letters, digits, - and _ are accepted")
+        name = self._hub.folders.named("run", given.name) if which == "run_id" else random_name()
         spec = request.run_spec
         base = self._hub.folders.run(name)
         if spec.run_base_dir:
