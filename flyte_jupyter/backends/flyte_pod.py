@@ -8,6 +8,7 @@ import asyncio
 import base64
 import builtins
 import dataclasses
+import functools
 import inspect
 import io
 import json
@@ -57,6 +58,8 @@ class Task(flyte.AsyncFunctionTaskTemplate):  # type: ignore[type-arg] # as the 
         state: dict[str, Any] = dict(super().__getstate__())  # type: ignore[no-untyped-call]
         for name in ("_blob", "_bundle"):
             state.pop(name, None)
+        if hasattr(self.func, "__guarded__"):
+            state["func"] = self.func.__wrapped__
         return state
 
     def __reduce_ex__(self, protocol: Any) -> Any:
@@ -92,15 +95,40 @@ class Task(flyte.AsyncFunctionTaskTemplate):  # type: ignore[type-arg] # as the 
 
     async def execute(self, *args: Any, **kwargs: Any) -> Any:
         """Run the body; what it raises is told with the user's frames."""
+        if not hasattr(self.func, "__guarded__"):
+            self.func = _guarded(self.func)
         try:
             return _kept(await super().execute(*args, **kwargs))
         except (asyncio.CancelledError, GeneratorExit):
             raise
-        except SystemExit as error:
-            left = flyte.errors.RuntimeUserError("SystemExit", f"the task called sys.exit({error.code!r})")
-            raise _told(left.with_traceback(error.__traceback__)) from error
         except BaseException as error:
             raise _told(error) from error
+
+
+def _guarded(func: Any) -> Any:
+    """Let a body that calls ``sys.exit`` fail: its exception would stop the runtime's thread or loop."""
+
+    def left(error: SystemExit) -> BaseException:
+        told = flyte.errors.RuntimeUserError("SystemExit", f"the task called sys.exit({error.code!r})")
+        return told.with_traceback(error.__traceback__)
+
+    @functools.wraps(func)
+    async def asynchronous(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return await func(*args, **kwargs)
+        except SystemExit as error:
+            raise left(error) from None
+
+    @functools.wraps(func)
+    def synchronous(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return func(*args, **kwargs)
+        except SystemExit as error:
+            raise left(error) from None
+
+    made = asynchronous if inspect.iscoroutinefunction(func) else synchronous
+    vars(made)["__guarded__"] = True
+    return made
 
 
 def _kept(result: Any) -> Any:

@@ -36,13 +36,14 @@ class WrongError(Exception):
 """,
     """
 offset = 10
+LINE = chr(10)
 
 def helper(x):
     return x + offset
 
 @env.task
 def moved(point: Point, colour: Colour, model: Model) -> tuple[Point, Colour, Model]:
-    print(f"moving {point.x}\n", end="")
+    print(f"moving {point.x}", end=LINE)
     return Point(helper(point.x), more=[1]), Colour.BLUE, Model(name=model.name + "!")
 
 @env.task
