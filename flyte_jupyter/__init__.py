@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from flyte_jupyter import errors, extend, io, panels, remote, report, types
     from flyte_jupyter.engine.building import build
+    from flyte_jupyter.engine.deploying import deploy
     from flyte_jupyter.engine.mapping import flyte_map as map  # noqa: A004 - the field's name for it
     from flyte_jupyter.engine.rerun import rerun
     from flyte_jupyter.engine.runner import Runner, run, with_runcontext
@@ -55,6 +56,7 @@ _MODULES = ("errors", "extend", "io", "panels", "remote", "report", "types")
 
 _HOMES = {
     "engine.building": ("build",),
+    "engine.deploying": ("deploy",),
     "engine.mapping": ("map=flyte_map",),
     "engine.rerun": ("rerun",),
     "engine.runner": ("Runner", "run", "with_runcontext"),
@@ -135,6 +137,7 @@ __all__ = [
     "build",
     "ctx",
     "custom_context",
+    "deploy",
     "errors",
     "extend",
     "get_custom_context",

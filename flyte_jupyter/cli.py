@@ -208,6 +208,10 @@ COMMANDS = (
         act="facts:env", example="env",
     ),
     Command(
+        name="connect", does="see that the endpoint of hybrid and remote runs answers, or start one",
+        act="connecting:connect", arguments=arguments.connect, example="connect http://localhost:8090",
+    ),
+    Command(
         name="export", does="write a notebook as a module that runs by itself", act="modules:export",
         arguments=arguments.export, example="export analysis.ipynb -o analysis.py",
     ),
@@ -220,8 +224,15 @@ COMMANDS = (
         arguments=arguments.gc, example="gc --keep-runs 100 --max-bytes 20G",
     ),
     Command(
+        name="serve", does="serve a store as a Flyte 2 endpoint on this machine, until interrupted",
+        act="serving:serve", arguments=arguments.serve, example="serve --slots 4",
+    ),
+    Command(
         name="demo", does="run the quickstart on 336,776 flights", act="demo:demo", arguments=arguments.demo,
         example="demo --lab",
     ),
 )  # fmt: skip
 """All commands, in the order in which ``--help`` lists them."""
+
+if __name__ == "__main__":
+    sys.exit(main())

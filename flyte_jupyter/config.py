@@ -44,6 +44,9 @@ class Settings:
         isolation: what surrounds their bodies on this machine.
         builder: the engine that builds images, as in DOCKER_HOST; the usual one if empty.
         backend: the place that the modes hybrid and remote mean, such as ray or ray:HOST:PORT.
+        endpoint: the Flyte 2 endpoint that the modes hybrid and remote mean; that of the store if empty.
+        project: the project there.
+        domain: the domain there.
     """
 
     home: Path = field(default_factory=lambda: find_home(Path.cwd()))
@@ -63,6 +66,9 @@ class Settings:
     isolation: str = ""
     builder: str = ""
     backend: str = ""
+    endpoint: str = ""
+    project: str = ""
+    domain: str = ""
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:

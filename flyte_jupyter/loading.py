@@ -26,7 +26,7 @@ def load(path: str, extra: str = "") -> Any:
     try:
         found = importlib.import_module(module)
     except ModuleNotFoundError as error:
-        if error.name is None or module.startswith(error.name):
+        if error.name is None or f"{module}.".startswith(f"{error.name}."):
             raise
         what = f"flyte-jupyter[{extra}]" if extra else error.name
         raise InitializationError(f"{error.name} is not installed. Run: pip install '{what}'") from error

@@ -1,19 +1,62 @@
 """Deployed tasks and recorded runs by name."""
 
+from dataclasses import dataclass
 from typing import Any
 
-from flyte_jupyter.errors import DefinitionError, RemoteTaskNotFoundError
+from flyte_jupyter.engine.deploying import fetched
+from flyte_jupyter.errors import (
+    DefinitionError,
+    InitializationError,
+    RemoteTaskNotFoundError,
+    RemoteTaskUsageError,
+)
 from flyte_jupyter.runs.run import Action, Run
 from flyte_jupyter.tasks.environment import environments, find_task
+from flyte_jupyter.tasks.interface import Interface
+from flyte_jupyter.tasks.spec import TaskSpec
 from flyte_jupyter.tasks.template import TaskTemplate
 
 __all__ = ["Action", "LazyEntity", "Run", "Task"]
 
 
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class DeployedTask(TaskTemplate[..., Any]):
+    """A task that is deployed at the connected endpoint: it runs there, wherever it is called from.
+
+    Args:
+        details: what a place to run knows of it.
+    """
+
+    details: TaskSpec
+
+    @property
+    def interface(self) -> Interface:
+        """The inputs and outputs."""
+        return self.details.interface
+
+    @property
+    def spec(self) -> TaskSpec:
+        """What a place to run needs to know of it."""
+        return self.details
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Refuse: there is no function here.
+
+        Raises:
+            RemoteTaskUsageError: always.
+        """
+        del args, kwargs
+        raise RemoteTaskUsageError(
+            f"{self.name} is deployed and runs at the endpoint only; run it with flyte.run, or call it "
+            "in a task"
+        )
+
+
 class LazyEntity(TaskTemplate[..., Any]):
     """Stands for a task by its name; the task is looked up when it is first needed.
 
-    It can be called, run, overridden and asked for anything that a task has.
+    It is looked for among the environments of this process, then at the connected endpoint. It can be called,
+    run, overridden and asked for anything that a task has.
     """
 
     def __init__(self, name: str, version: str | None) -> None:
@@ -29,12 +72,9 @@ class LazyEntity(TaskTemplate[..., Any]):
         """
         found: TaskTemplate[..., Any] | None = self.__dict__["_found"]
         if found is None:
-            found = find_task(self.name)
-            if found is None:
-                known = [t for env in environments().values() for t in getattr(env, "tasks", {})]
-                raise RemoteTaskNotFoundError(
-                    f"there is no task {self.name!r}; known tasks are {', '.join(known) or 'none'}"
-                )
+            version: str | None = self.__dict__["_version"]
+            found = find_task(self.name) if version is None else None
+            found = _deployed(self.name, version) if found is None else found
             object.__setattr__(self, "_found", found)
         return found
 
@@ -53,6 +93,26 @@ class LazyEntity(TaskTemplate[..., Any]):
 
 
 _OWN = frozenset({"name", "fetch", "_found", "_version"})
+
+
+def _deployed(name: str, version: str | None) -> TaskTemplate[..., Any]:
+    """Fetch a task from the connected endpoint.
+
+    Raises:
+        RemoteTaskNotFoundError: nothing is connected, or it has none.
+    """
+    try:
+        spec = fetched(name, version)
+    except InitializationError as error:
+        spec, why = None, f" ({error})"
+    else:
+        why = ""
+    if spec is None:
+        known = [t for env in environments().values() for t in getattr(env, "tasks", {})]
+        raise RemoteTaskNotFoundError(
+            f"there is no task {name!r}{why}; known tasks are {', '.join(known) or 'none'}"
+        )
+    return DeployedTask(name=name, short_name=spec.short_name, details=spec)
 
 
 class Task:

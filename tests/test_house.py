@@ -23,7 +23,7 @@ AMD_GPU APPLE_SILICON Action ActionID AsyncFunctionTaskTemplate Backoff Cache Ca
 CheckpointPaths CodeBundle ContainerConfig Context ContextData Device Documentation Environment FunctionBodyPolicy
 GPU GroupData HABANA_GAUDI Image ImageBuild ImageBuildEngine ImageChecker Neuron PodTemplate Resources RetryStrategy ReusePolicy Run Runner
 Secret SecretRequest TPU TaskContext TaskEnvironment TaskTemplate Timeout VersionParameters
-__version__ build ctx custom_context errors extend get_custom_context group init io latest_checkpoint map panels
+__version__ build ctx custom_context deploy errors extend get_custom_context group init io latest_checkpoint map panels
 remote report rerun run trace types with_runcontext
 """
 

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from flyte_jupyter.backends.called import made_of
-from flyte_jupyter.backends.homing import unpack_homed
+from flyte_jupyter.backends.homing import Sent, unpack_homed
 from flyte_jupyter.backends.parts import Parts
 from flyte_jupyter.backends.pickling import NamesUnpickler
 from flyte_jupyter.backends.processes import Process
@@ -107,9 +107,7 @@ class Answers:
         if not self._calls:
             self._resume()
 
-    async def _answer(
-        self, parts: Parts, number: int, asked: tuple[Any, bytes | None], inputs: bytes
-    ) -> None:
+    async def _answer(self, parts: Parts, number: int, asked: tuple[Any, bytes | None], inputs: Sent) -> None:
         out, reply = Parts(self._store), None
         try:
             reply = await self._run(parts, number, asked, inputs, out)
@@ -127,7 +125,7 @@ class Answers:
             out.close()
 
     async def _run(
-        self, parts: Parts, number: int, asked: tuple[Any, bytes | None], inputs: bytes, out: Parts
+        self, parts: Parts, number: int, asked: tuple[Any, bytes | None], inputs: Sent, out: Parts
     ) -> Frame:
         task, ship = self._task(*asked), self._shipment
         with holding(parts), trusting():

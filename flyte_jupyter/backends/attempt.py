@@ -8,14 +8,17 @@ from dataclasses import replace
 from typing import Any
 
 from flyte_jupyter.backends.answering import Answers, lasting
+from flyte_jupyter.backends.bodies import bodies
 from flyte_jupyter.backends.capture import capture
-from flyte_jupyter.backends.homing import unpack_homed
+from flyte_jupyter.backends.gpus import VISIBLE
+from flyte_jupyter.backends.homing import Sent, unpack_homed
 from flyte_jupyter.backends.parts import MARK, Parts
 from flyte_jupyter.backends.processes import Process
 from flyte_jupyter.backends.raising import retold
 from flyte_jupyter.backends.records import show
 from flyte_jupyter.backends.shipping import Shipment
-from flyte_jupyter.backends.threads import threads
+from flyte_jupyter.backends.threads import running, threads
+from flyte_jupyter.backends.turns import LOOK
 from flyte_jupyter.backends.usage import Usage
 from flyte_jupyter.backends.wire import Received, close_files
 from flyte_jupyter.blobs import BlobStore
@@ -33,6 +36,9 @@ _HEARING = {
     "traced": "_end_trace",
 }
 
+_QUESTIONS = frozenset({"call", "trace", "traced"})
+"""What only an event loop can see to."""
+
 
 class WorkerLostError(Exception):
     """The worker is gone; it is not known yet why."""
@@ -49,6 +55,7 @@ class Attempt:
         store: the run's blobs.
         pause: is told that the attempt waits for what it called.
         resume: is told that it goes on.
+        facts: is told what the place is like, if it was asked.
     """
 
     def __init__(
@@ -60,6 +67,7 @@ class Attempt:
         store: BlobStore | None,
         pause: Callable[[], None],
         resume: Callable[[], None],
+        facts: Callable[[Mapping[str, str]], None],
     ) -> None:
         self.number = number
         self.used = Usage()
@@ -67,24 +75,45 @@ class Attempt:
         self._shipment = shipment
         self._process = process
         self._store = store
-        self._ended: asyncio.Future[Received] = asyncio.get_running_loop().create_future()
+        self._end: Received | None = None
+        self._gone = False
+        self._ordered = False
+        self._asked: list[Received] = []
+        self._turn: asyncio.Future[None] | None = None
         self._voices: dict[tuple[str, int], TaskContext] = {}
         self._context = contextvars.copy_context()
+        self.facts = facts
         self._pause = pause
         self._resume = resume
         self._made: Answers | None = None
 
-    async def run(self, variables: Mapping[str, str]) -> Literals:
-        """Send the order and wait for the end.
+    @property
+    def is_going(self) -> bool:
+        """Whether its body may be running."""
+        return self._ordered and not self._is_over
+
+    async def run(self, variables: Mapping[str, str], begun: Callable[[], None]) -> Literals:
+        """Send the order and wait for the end: on the loop that runs here, or on this thread without one.
+
+        Args:
+            variables: environment variables of the body.
+            begun: called when the order is on its way.
 
         Raises:
             WorkerLostError: the worker is gone.
+            Stopped: the body that waits here was stopped (without a loop).
             BaseException: what the body raised.
         """
         parts = Parts(self._store)
         try:
-            self._order(parts, variables)
-            received = await self._ended
+            try:
+                self._order(parts, variables)
+            finally:
+                begun()
+            if running() is None:
+                self._listen_here()
+            else:
+                await self._listen()
         finally:
             if parts.files:
                 threads.start(
@@ -94,18 +123,24 @@ class Attempt:
                 capture.finish(voice)
             if self._made is not None:
                 await self._made.finish()
-        _, _, *content, cpu, peak = received.frame
-        self.used = Usage(cpu, peak)
-        if received.frame[0] == "failed":
+        if self._end is None:
+            raise WorkerLostError
+        _, _, *content, used = self._end.frame
+        self.used = Usage(*used)
+        if self._end.frame[0] == "failed":
             raise retold(content[0], self._shipment.names, "worker")
-        return self._outputs(content[0], content[1], received.files)
+        return self._outputs(content[0], content[1], self._end.files)
 
     def heard(self, received: Received) -> None:
         """Take a frame of the worker."""
         kind, whose, *content = received.frame
         if kind in ("done", "failed"):
-            if not self._ended.done():
-                self._ended.set_result(received)
+            self._end = self._end or received
+            self._wake()
+        elif kind in _QUESTIONS and running() is None:
+            self._asked.append(received)
+        elif kind == "facts":
+            self.facts(content[0])
         elif kind == "call":
             self._answers.call(received)
         elif whose in (self.number, self._spec.run.name):
@@ -117,10 +152,48 @@ class Attempt:
 
     def lost(self) -> None:
         """The worker is gone."""
-        if not self._ended.done():
-            self._ended.set_exception(WorkerLostError())
+        self._gone = True
+        self._wake()
 
     # Inside
+
+    @property
+    def _is_over(self) -> bool:
+        return self._end is not None or self._gone
+
+    def _wake(self) -> None:
+        if self._turn is not None and not self._turn.done():
+            self._turn.set_result(None)
+
+    async def _listen(self) -> None:
+        self._turn = asyncio.get_running_loop().create_future()
+        if not self._is_over:
+            await self._turn
+
+    def _listen_here(self) -> None:
+        """Listen on this thread; it gets a loop when the body calls something that has to be answered."""
+        while not self._is_over:
+            self._process.hear(LOOK)
+            bodies.check()
+            if self._asked and not self._is_over:
+                with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:  # the thread's own stays
+                    runner.run(self._go_on())
+
+    async def _go_on(self) -> None:
+        self._process.enter(self.number, self)
+        try:
+            asked, self._asked = self._asked, []
+            for received in asked:
+                self.heard(received)
+            self._turn = asyncio.get_running_loop().create_future()
+            while not self._is_over:
+                await asyncio.wait([self._turn], timeout=LOOK)
+                bodies.check()
+        finally:
+            self._process.release()
+            if self._made is not None:
+                await self._made.finish()
+                self._made = None
 
     @property
     def _answers(self) -> Answers:
@@ -151,14 +224,22 @@ class Attempt:
         order = (
             "run", self.number, self._shipment.number, spec.run.name, spec.id.name, spec.parent,
             spec.attempt, spec.version, group.name if group else None, dict(spec.context.custom),
-            inputs, parts.manifest, variables,
+            inputs, parts.manifest, variables, self._gpus,
         )  # fmt: skip
+        self._ordered = True
         self._process.send(order, parts.files)
 
-    def _outputs(self, packed: bytes, manifest: Any, files: list[int]) -> Literals:
+    @property
+    def _gpus(self) -> list[str] | None:
+        """The GPUs that the attempt was given, to be looked at; empty for all that it sees."""
+        if self._spec.task.resources.gpu is None:
+            return None
+        return list(filter(None, self._spec.run.env_vars.get(VISIBLE, "").split(",")))
+
+    def _outputs(self, packed: Sent, manifest: Any, files: list[int]) -> Literals:
         """Read what the body returned; what is in shared memory becomes values of this process."""
         outputs = unpack_homed(packed, self._shipment.names)
-        if self._store is not None and MARK not in packed:
+        if isinstance(packed, dict) or (self._store is not None and MARK not in packed):
             close_files(files)
             return outputs
         interface, parts = self._spec.task.interface, Parts(self._store, files, manifest)

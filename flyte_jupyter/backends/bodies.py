@@ -98,6 +98,11 @@ class Bodies:
             raise Stopped
         return body
 
+    def is_in(self, run: str) -> bool:
+        """Whether the innermost body of this thread belongs to a run."""
+        body = self._top.get(threading.get_ident())
+        return body is not None and body.run == run
+
     @staticmethod
     def on_main_thread(body: Body) -> bool:
         """Whether a body runs on the main thread, where a KeyboardInterrupt may be the user's."""

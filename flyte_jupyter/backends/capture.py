@@ -6,8 +6,9 @@ are put together here, so that a line costs one entry in the log and one write t
 """
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -37,22 +38,12 @@ class Capture:
         self.logs: dict[str, Log] = {}
         self.echoes: dict[str, Echo] = {}
 
-    @contextmanager
-    def following(self, run: str, log: Log) -> Iterator[None]:
-        """Send what the run's tasks write to ``log`` while the code inside runs."""
+    def follow(self, run: str, log: Log) -> Callable[[], None]:
+        """Send what the run's tasks write to ``log``; gives what ends it."""
         with self._lock:
             self.logs[run] = log
             self._follow()
-        try:
-            yield
-        finally:
-            with self._lock:
-                for followed in self._followed:
-                    followed.finish(run)
-                self.logs.pop(run, None)
-                self.echoes.pop(run, None)
-                if not self.logs:
-                    self._release()
+        return partial(self._end, run)
 
     def finish(self, task: TaskContext | None) -> None:
         """Write out what a task wrote without an end of line; called when its body ends."""
@@ -60,6 +51,15 @@ class Capture:
             return
         for followed in self._followed:
             followed.finish(task.action.run_name, task)
+
+    def _end(self, run: str) -> None:
+        with self._lock:
+            for followed in self._followed:
+                followed.finish(run)
+            self.logs.pop(run, None)
+            self.echoes.pop(run, None)
+            if not self.logs:
+                self._release()
 
     def _follow(self) -> None:
         """Follow the streams of this moment: they may be others than in the last run."""

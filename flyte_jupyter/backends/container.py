@@ -4,6 +4,7 @@ import logging
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol
 
@@ -12,12 +13,15 @@ from flyte_jupyter.backends.container_plan import Plan
 from flyte_jupyter.backends.container_process import Container
 from flyte_jupyter.backends.container_refusals import NO_IMAGE
 from flyte_jupyter.backends.container_start import started
+from flyte_jupyter.backends.cores import threads_of
 from flyte_jupyter.backends.forkserver import TOKEN
+from flyte_jupyter.backends.gpus import VISIBLE
 from flyte_jupyter.backends.processes import Process
 from flyte_jupyter.backends.records import levels
 from flyte_jupyter.backends.replicas import Size
 from flyte_jupyter.backends.secrets import FOLDER_VARIABLE, resolve
-from flyte_jupyter.backends.warm import Breed, WarmBackend, nothing, usual_size
+from flyte_jupyter.backends.threads import threads
+from flyte_jupyter.backends.warm import NOTHING, Breed, WarmBackend, usual_size
 from flyte_jupyter.container_engine import engine
 from flyte_jupyter.errors import RuntimeSystemError
 from flyte_jupyter.loading import on_thread
@@ -38,13 +42,15 @@ class Provide(Protocol):
 class ContainerBackend(WarmBackend):
     """Bodies run in containers of this machine's engine.
 
-    Without a ``ReusePolicy`` each attempt has a container of its own; with one they stay warm.
+    A container is used again by the tasks of its environment that ask for the same: image, limits, network,
+    secrets and folders. What a body leaves in its file system is there for the next one, until it goes.
 
     Args:
         provide: gives the name of an action's image, builds or pulls it first where needed.
     """
 
     name = "container"
+    on_this_machine = True
 
     def __init__(self, provide: Provide) -> None:
         super().__init__()
@@ -75,16 +81,29 @@ class ContainerBackend(WarmBackend):
                 )
             raise
 
+    async def prepare(self, spec: ActionSpec, emit: Emit) -> None:
+        """See that an action's image is there, before the action holds anything of this machine."""
+        await self._image(spec, emit)
+
     # Inside
+
+    def _inside(self, spec: ActionSpec) -> ActionSpec:
+        """Leave out which GPUs of this machine it has: in a container they are all, and numbered anew."""
+        if VISIBLE not in spec.run.env_vars or not spec.task.resources.gpu:
+            return spec
+        seen = {name: value for name, value in spec.run.env_vars.items() if name != VISIBLE}
+        return replace(spec, run=replace(spec.run, env_vars=seen))
 
     async def _breed(self, spec: ActionSpec, emit: Emit) -> Breed:
         image = await self._image(spec, emit)
         task, policy = spec.task, spec.task.reusable
-        plan = Plan.of(task, image, _folders(spec))
+        plan = Plan.of(task, image, _folders(spec), spec.run.env_vars.get(VISIBLE, ""))
         run = spec.run.name if policy and policy.scope == "run" else ""
         size = Size.of(policy) if policy else usual_size()
         key = (task.name.partition(".")[0], policy, plan, tuple(task.secrets) if plan.secrets else (), run)
-        return Breed(key=key, size=size, start=partial(on_thread, self._started, plan), once=policy is None)
+        start = partial(threads.begin, partial(self._started, plan))
+        variables = threads_of(task.resources)
+        return Breed(key=key, size=size, start=start, threads=variables, image=image)
 
     async def _image(self, spec: ActionSpec, emit: Emit, *, again: bool = False) -> str:
         """Get the image; who is stopped meanwhile stops that."""
@@ -94,7 +113,7 @@ class ContainerBackend(WarmBackend):
         finally:
             stop.set()
 
-    def _started(self, plan: Plan) -> Container:
+    def _started(self, plan: Plan) -> Process:
         client = engine()
         if not self._swept:
             sweep(client)
@@ -102,7 +121,7 @@ class ContainerBackend(WarmBackend):
         return started(client, plan)
 
     def _secrets(self, spec: ActionSpec, process: Process) -> AbstractContextManager[Mapping[str, str]]:
-        return _handed_over(spec, process) if spec.task.secrets else nothing()
+        return _handed_over(spec, process) if spec.task.secrets else NOTHING
 
     def _tell(self, process: Process, *, shared: bool) -> None:
         """Send what is in force there anyway, and the levels of logs."""

@@ -18,6 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from flyte_jupyter.backends.usage import counted
 from flyte_jupyter.loading import load
 
 NEEDED = ("msgpack", "xxhash", "cloudpickle")
@@ -85,7 +86,7 @@ class _Keeper:
                     {
                         "status": os.waitstatus_to_exitcode(status),
                         "peak": max(used.ru_maxrss * 1024, peak()),
-                        "cpu": used.ru_utime + used.ru_stime,
+                        "used": counted(used),
                         "out_of_memory": out_of_memory(),
                     }
                 )

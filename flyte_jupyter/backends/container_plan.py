@@ -40,6 +40,7 @@ class Plan:
         network: none, host, bridge or a network's name.
         secrets: whether there are secret files.
         folders: what is mounted at its own path, to be written.
+        devices: which GPUs, by number or UUID; any if none is named.
     """
 
     image: str
@@ -50,10 +51,17 @@ class Plan:
     network: str = "bridge"
     secrets: bool = False
     folders: tuple[str, ...] = ()
+    devices: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, task: TaskSpec, image: str, folders: tuple[str, ...]) -> "Plan":
+    def of(cls, task: TaskSpec, image: str, folders: tuple[str, ...], devices: str = "") -> "Plan":
         """Read what a task asks for.
+
+        Args:
+            task: the task.
+            image: the image's name.
+            folders: what is mounted.
+            devices: the GPUs that it was given, with commas.
 
         Raises:
             DefinitionError: it asks for what no container of this machine can have.
@@ -69,6 +77,7 @@ class Plan:
             network=config.network if isinstance(config, ContainerConfig) else "bridge",
             secrets=any(secret.file for secret in task.secrets),
             folders=folders,
+            devices=tuple(filter(None, devices.split(","))) if resources.gpu else (),
         )
 
     @property
@@ -107,7 +116,8 @@ class Plan:
         if self.shm is not None:
             config["ShmSize"] = self.shm
         if self.gpus:
-            config["DeviceRequests"] = [{"Driver": "", "Count": self.gpus, "Capabilities": [["gpu"]]}]
+            which = {"DeviceIDs": list(self.devices)} if self.devices else {"Count": self.gpus}
+            config["DeviceRequests"] = [{"Driver": "", "Capabilities": [["gpu"]], **which}]
         if self.secrets:
             owner = f"uid={os.getuid()},gid={os.getgid()}"
             config["Tmpfs"] = {str(FOLDER): f"rw,noexec,nosuid,size={_SECRETS_SIZE},mode=0700,{owner}"}

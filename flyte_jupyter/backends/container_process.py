@@ -95,7 +95,7 @@ class Grave:
         burial = Burial(note="and its container with it: the engine stopped, or somebody removed it")
         if words is not None and "status" in words:
             self.out_of_memory, self.peak = bool(words["out_of_memory"]), int(words["peak"])
-            burial = Burial(words["status"], self.peak, words["cpu"])
+            burial = Burial(words["status"], self.peak, *words["used"])
         self._lifeline.close()
         # Without its first process it is gone already, unless the engine is: then it goes when that is back.
         remove(self._client, self._container)

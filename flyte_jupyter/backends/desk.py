@@ -44,8 +44,8 @@ class Desk:
         self._waiting: dict[int, _Waiting] = {}
         self._orders: deque[Received] = deque()
         self._next = 0
-        self._main = _Waiting()
-        self._main.event = threading.Event()
+        self._called = threading.Event()  # whoever waits for orders
+        self._at_desk = False  # who waits for orders reads
         self._loops: dict[asyncio.AbstractEventLoop, int] = {}
         self.ordered: Callable[[], object] | None = None
 
@@ -85,8 +85,20 @@ class Desk:
 
     def order(self) -> Received:
         """Wait for the next order of the kernel."""
-        assert self._main.event is not None  # noqa: S101 - for the type checker
-        self._wait(self._main.event, lambda: bool(self._orders))
+        while not self._orders:
+            if self._reading.acquire(blocking=False):
+                self._at_desk = True
+                try:
+                    while not self._orders:
+                        self._read(wait=True)
+                finally:
+                    self._at_desk = False
+                    self._reading.release()
+                    if self._waiting:
+                        self._hand_on()
+            else:
+                self._called.wait()
+                self._called.clear()
         return self._orders.popleft()
 
     def next_order(self, fits: Callable[[Received], bool]) -> Received | None:
@@ -139,8 +151,7 @@ class Desk:
             if waiting.event is not None and waiting.answer is None:
                 waiting.event.set()
                 return
-        if self._main.event is not None:
-            self._main.event.set()
+        self._called.set()
 
     def _readable(self) -> None:
         if self._reading.acquire(blocking=False):
@@ -165,8 +176,8 @@ class Desk:
     def _wake_main(self) -> None:
         if self.ordered is not None:
             self.ordered()
-        elif self._main.event is not None:
-            self._main.event.set()
+        elif not self._at_desk:
+            self._called.set()
 
     @staticmethod
     def _answer(waiting: _Waiting | None, one: Received) -> None:

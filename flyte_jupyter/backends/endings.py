@@ -23,7 +23,8 @@ def used(spec: ActionSpec, used: Usage, limit: Enforced) -> AttemptUsed:
     said |= limit.notes
     return AttemptUsed(
         run=spec.run.name, action=spec.id.name, time=time.time(), attempt=spec.attempt,
-        cpu=round(used.cpu, 6), peak=used.peak, limits=said,
+        cpu=round(used.cpu, 6), peak=used.peak, limits=said, read=used.read, written=used.written,
+        gpu=round(used.gpu, 3), gpu_memory=used.gpu_memory,
     )  # fmt: skip
 
 

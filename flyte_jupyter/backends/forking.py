@@ -35,12 +35,16 @@ class Burial:
         status: the exit status, negative for a signal; None if nobody knows.
         peak: the most memory it had, in bytes.
         cpu: seconds of CPU time, its children included.
+        read: bytes read from storage.
+        written: bytes written to storage.
         note: what is known of it, where there is no status.
     """
 
     status: int | None = None
     peak: int = 0
     cpu: float = 0.0
+    read: int = 0
+    written: int = 0
     note: str = "and nobody knows why"
 
 

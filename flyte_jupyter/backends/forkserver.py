@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from flyte_jupyter.backends.usage import counted
 from flyte_jupyter.backends.wire import Wire, close_files
 from flyte_jupyter.loading import load
 
@@ -37,7 +38,7 @@ class _Server:
     def __init__(self, wire: Wire, kernel: int) -> None:
         self._wire = wire
         self._workers: dict[int, str] = {}
-        self._buried: dict[int, tuple[int, int, float]] = {}
+        self._buried: dict[int, tuple[int, int, float, int, int]] = {}
         self._selector = selectors.DefaultSelector()
         self._selector.register(wire, selectors.EVENT_READ, self._orders)
         self._woken, wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
@@ -124,7 +125,7 @@ class _Server:
                 return
             self._note(pid, status, used)
 
-    def _bury(self, pid: int) -> tuple[int, int, float]:
+    def _bury(self, pid: int) -> tuple[int, int, float, int, int]:
         token = self._workers.pop(pid, None)
         kill_group(pid)
         if token is not None and pid not in self._buried:
@@ -132,12 +133,12 @@ class _Server:
                 self._note(pid, *os.wait4(pid, 0)[1:], known=True)
         if token is not None:
             _kill_orphans(token, self._workers)
-        return self._buried.pop(pid, (0, 0, 0.0))
+        return self._buried.pop(pid, (0, 0, 0.0, 0, 0))
 
     def _note(self, pid: int, status: int, used: Any, *, known: bool = False) -> None:
         if known or pid in self._workers:
             exit_code = os.waitstatus_to_exitcode(status)
-            self._buried[pid] = (exit_code, used.ru_maxrss * 1024, used.ru_utime + used.ru_stime)
+            self._buried[pid] = (exit_code, used.ru_maxrss * 1024, *counted(used))
 
 
 def _adopt_orphans() -> None:

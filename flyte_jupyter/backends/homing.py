@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 from flyte_jupyter.backends.pickling import NamesUnpickler, home_id
 from flyte_jupyter.loading import load
@@ -40,8 +40,14 @@ def homed(value: Any, home: str, names: Mapping[str, Any]) -> Binary | None:
     return Binary(file.getvalue(), HOME) if met else None
 
 
-def unpack_homed(packed: bytes, names: Mapping[str, Any]) -> dict[str, Literal]:
+Sent: TypeAlias = bytes | dict[str, Any]
+"""Literals as they go over the wire: packed; or as they are where a frame can hold them all."""
+
+
+def unpack_homed(packed: Sent, names: Mapping[str, Any]) -> dict[str, Literal]:
     """Unpack literals; such pickles in them are read with the classes of this process."""
+    if isinstance(packed, dict):
+        return {name: Literal(value) for name, value in packed.items()}
     literals = unpack(packed)
     if _MARK not in packed:
         return literals

@@ -1,7 +1,7 @@
 """Call a task's function: literals to arguments, the body in its context, the result to literals."""
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,18 +10,25 @@ from flyte_jupyter.backends.capture import capture
 from flyte_jupyter.backends.environ import is_scoped, outside, variables
 from flyte_jupyter.backends.secrets import injected
 from flyte_jupyter.backends.threads import in_thread, running
+from flyte_jupyter.backends.usage import Usage, on_thread
 from flyte_jupyter.errors import RuntimeUserError, TaskInterruptedError
 from flyte_jupyter.loading import asyncio
 from flyte_jupyter.tasks.context import ContextData, TaskContext, current
 from flyte_jupyter.tasks.spec import ActionSpec, TaskSpec
 from flyte_jupyter.types.literal import Literals
 
+Measured = Callable[[Usage], None]
 
-async def invoke(spec: ActionSpec) -> Literals:
+
+async def invoke(spec: ActionSpec, measured: Measured | None = None) -> Literals:
     """Run one attempt in this process.
 
     An asynchronous body runs here, on the running loop. A synchronous one runs on a thread of its own; or
     on this thread, if no loop is running: then the caller drives the coroutine and waits anyway.
+
+    Args:
+        spec: the attempt.
+        measured: told on the body's thread what a synchronous body used, where that can be told.
 
     Raises:
         Exception: whatever the body raises, as it is.
@@ -32,10 +39,10 @@ async def invoke(spec: ActionSpec) -> Literals:
     values = task.interface.from_literals(spec.inputs)
     try:
         if task.plain and not spec.run.env_vars and not is_scoped():
-            result = await _body(spec, context, values)
+            result = await _body(spec, context, values, measured)
         else:
             with _surroundings(spec):
-                result = await _body(spec, context, values)
+                result = await _body(spec, context, values, measured)
         return task.interface.outputs_to_literals(result)
     except asyncio.CancelledError:
         context.over = True  # nobody waits any more: what it still prints is nobody's
@@ -44,14 +51,16 @@ async def invoke(spec: ActionSpec) -> Literals:
         _finish(task, context)
 
 
-async def _body(spec: ActionSpec, context: TaskContext, values: Mapping[str, Any]) -> Any:
+async def _body(
+    spec: ActionSpec, context: TaskContext, values: Mapping[str, Any], measured: Measured | None
+) -> Any:
     outer = spec.context
     inside = ContextData(context, None, outer.custom, outer.submit, None)
     if not spec.task.is_async:
         body = Body(spec.run.name)
         if running() is not None:
-            return await in_thread(lambda: _call(spec.task, inside, values, body), body)
-        return _call(spec.task, inside, values, body)
+            return await in_thread(lambda: _measured(spec.task, inside, values, body, measured), body)
+        return _measured(spec.task, inside, values, body, measured)
     token = current.set(inside)
     try:
         result = spec.task.interface.call(spec.task.func, values)
@@ -62,6 +71,18 @@ async def _body(spec: ActionSpec, context: TaskContext, values: Mapping[str, Any
         raise TaskInterruptedError("the task raised KeyboardInterrupt") from error
     finally:
         current.reset(token)
+
+
+def _measured(
+    task: TaskSpec, inside: ContextData, values: Mapping[str, Any], body: Body, measured: Measured | None
+) -> Any:
+    if measured is None or on_thread is None:
+        return _call(task, inside, values, body)
+    marks = on_thread.begin()
+    try:
+        return _call(task, inside, values, body)
+    finally:
+        measured(on_thread.end(marks))
 
 
 def _call(task: TaskSpec, inside: ContextData, values: Mapping[str, Any], body: Body) -> Any:

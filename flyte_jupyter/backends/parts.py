@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from flyte_jupyter.backends.homing import homed
+from flyte_jupyter.backends.homing import Sent, homed
 from flyte_jupyter.blobs import BlobStore, digest_of, uri_of
 from flyte_jupyter.blobs.store import Data, Writer
 from flyte_jupyter.errors import TypeTransformerFailedError
@@ -47,6 +47,8 @@ _PAGE = mmap.ALLOCATIONGRANULARITY
 _UNSIGNED = bytes(32)
 _PLAIN = frozenset({type(None), bool, int, float, str, Binary})
 _NOWHERE = Path(os.devnull)
+_WORD = 1 << 63
+_SHORT = 1 << 10
 
 
 class _PartWriter(Writer):
@@ -99,8 +101,11 @@ class Parts(BlobStore):
         self.store = store
         self.file = files[0] if files else -1
         self.manifest = list(manifest)
-        self._places = {digest: (begin, size) for digest, begin, size in self.manifest}
-        self._end = max((begin + size for _, begin, size in self.manifest), default=0)
+        self._places: dict[str, tuple[int, int]] = {}
+        self._end = 0
+        for digest, begin, size in self.manifest:
+            self._places[digest] = (begin, size)
+            self._end = max(self._end, begin + size)
 
     @property
     def files(self) -> list[int]:
@@ -113,7 +118,7 @@ class Parts(BlobStore):
             os.close(self.file)
             self.file = -1
 
-    def send(self, literals: Literals, home: str, names: Mapping[str, Any]) -> bytes:
+    def send(self, literals: Literals, home: str, names: Mapping[str, Any]) -> Sent:
         """Write what is live in literals to shared memory and pack them.
 
         Args:
@@ -121,6 +126,8 @@ class Parts(BlobStore):
             home: the module that stands for the notebook.
             names: what it holds over there, as it is known here.
         """
+        if all(map(_is_bare, literals.values())):
+            return {name: literal.value for name, literal in literals.items()}
         if all(type(literal.value) in _PLAIN for literal in literals.values()):
             return pack(literals)
         with holding(self):
@@ -208,6 +215,19 @@ class Parts(BlobStore):
         if digest is None or digest not in self._places:
             return uri
         return uri_of(self._real().put(self.open_mapped(digest)))
+
+
+def _is_bare(literal: Literal) -> bool:
+    """Whether a literal is nothing but a number or a short plain text, which frames hold as they are."""
+    value = literal.value
+    kind = type(value)
+    if literal.hash or literal.metadata:
+        return False
+    if kind is int:
+        return -_WORD <= value < _WORD  # type: ignore[operator] # it is an int
+    if kind is str:
+        return value.isascii() and len(value) < _SHORT  # type: ignore[union-attr, arg-type] # it is a str
+    return kind is float or kind is bool or value is None
 
 
 def _with_addresses(value: Any, change: Callable[[str], str]) -> Any:

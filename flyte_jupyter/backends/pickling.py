@@ -88,7 +88,7 @@ def dumps_by_value(value: Any, replace: Callable[[Any], Any]) -> bytes:
             return super().reducer_override(obj) if found is None else found
 
     file = io.BytesIO()
-    with _user_modules(cloudpickle):
+    with user_modules(cloudpickle):
         Pickler(file, protocol=5).dump(value)
     return file.getvalue()
 
@@ -101,7 +101,7 @@ def _sentinel(obj: Any) -> tuple[Any, ...] | None:
 
 
 @contextmanager
-def _user_modules(cloudpickle: Any) -> Iterator[None]:
+def user_modules(cloudpickle: Any) -> Iterator[None]:
     """Let functions and classes of the user's importable modules go by value: files may change under them."""
     known = cloudpickle.list_registry_pickle_by_value()
     mine = [m for m in list(sys.modules.values()) if _is_users(m) and m.__name__ not in known]

@@ -6,9 +6,10 @@ import secrets as tokens
 import sys
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from flyte_jupyter.backends import limits
 from flyte_jupyter.backends.cores import threads_of
@@ -19,11 +20,12 @@ from flyte_jupyter.backends.processes import Process
 from flyte_jupyter.backends.records import levels
 from flyte_jupyter.backends.replicas import Size
 from flyte_jupyter.backends.secrets import injected
-from flyte_jupyter.backends.warm import Breed, WarmBackend, nothing, usual_size
+from flyte_jupyter.backends.threads import threads
+from flyte_jupyter.backends.warm import NOTHING, Breed, WarmBackend, usual_size
 from flyte_jupyter.backends.wire import Wire
 from flyte_jupyter.loading import on_thread
 from flyte_jupyter.runs.events import Emit
-from flyte_jupyter.tasks.spec import ActionSpec
+from flyte_jupyter.tasks.spec import ActionSpec, TaskSpec
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,6 +59,12 @@ class PoolBackend(WarmBackend):
         super().__init__()
         self._forks = ForkServer()
         self._world: World | None = None
+        self._kinds: WeakKeyDictionary[TaskSpec, Breed] = WeakKeyDictionary()
+
+    @staticmethod
+    def blocks(task: TaskSpec) -> bool:
+        """Whether a thread without an event loop can run it: not where attempts share a worker."""
+        return task.reusable is None or task.reusable.concurrency == 1
 
     async def close(self) -> None:
         """End all workers; a closed pool may be used again."""
@@ -68,14 +76,20 @@ class PoolBackend(WarmBackend):
     async def _breed(self, spec: ActionSpec, emit: Emit) -> Breed:
         """Find the workers for an action: those of its environment, with its limits."""
         del emit
-        task, policy = spec.task, spec.task.reusable
-        asked = Limits.of(task.resources)
-        environment = task.name.partition(".")[0]
-        run = spec.run.name if policy and policy.scope == "run" else ""
+        kind, policy = self._kinds.get(spec.task), spec.task.reusable
+        if kind is None:
+            kind = self._kinds[spec.task] = self._kind(spec.task)
+        if policy is None or policy.scope != "run":
+            return kind
+        return replace(kind, key=(*kind.key, spec.run.name))
+
+    def _kind(self, task: TaskSpec) -> Breed:
+        policy, asked = task.reusable, Limits.of(task.resources)
         size = Size.of(policy) if policy else usual_size()
-        threads = frozenset(threads_of(task.resources).items())
-        key = (environment, policy, asked, threads, run)
-        return Breed(key=key, size=size, start=partial(on_thread, self._started, asked))
+        variables = threads_of(task.resources)
+        start = partial(threads.begin, partial(self._started, asked))
+        key = (task.name.partition(".")[0], policy, asked, frozenset(variables.items()))
+        return Breed(key=key, size=size, start=start, threads=variables)
 
     def _started(self, asked: Limits) -> Process:
         token = tokens.token_hex(8)
@@ -84,7 +98,7 @@ class PoolBackend(WarmBackend):
 
     def _secrets(self, spec: ActionSpec, process: Process) -> AbstractContextManager[Mapping[str, str]]:
         del process
-        return injected(spec.task.secrets) if spec.task.secrets else nothing()
+        return injected(spec.task.secrets) if spec.task.secrets else NOTHING
 
     def _tell(self, process: Process, *, shared: bool) -> None:
         """Send the folder, path and environment of this process, if they have changed."""

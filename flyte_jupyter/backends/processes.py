@@ -3,6 +3,8 @@
 import asyncio
 import codecs
 import os
+import select
+import threading
 import time
 from collections import OrderedDict, deque
 from collections.abc import Mapping, Sequence
@@ -13,6 +15,7 @@ from typing import Any, Protocol
 from flyte_jupyter.backends.forking import Burial
 from flyte_jupyter.backends.forkserver import kill_group
 from flyte_jupyter.backends.limits import Enforced
+from flyte_jupyter.backends.threads import running
 from flyte_jupyter.backends.wire import Frame, Received, Wire, close_files, packed
 
 _KEPT = 64
@@ -48,7 +51,8 @@ class Gravedigger(Protocol):
 class Process:
     """A worker process.
 
-    The event loop of its attempts reads what comes, also afterwards, until another loop needs the worker.
+    The event loop of its attempts reads what comes, also afterwards, until somebody else needs the worker. An
+    attempt whose thread has no loop reads by itself, with ``hear``.
 
     Args:
         graves: ends it.
@@ -77,6 +81,7 @@ class Process:
         self._attempts: dict[int, Listener] = {}
         self._queue: deque[tuple[memoryview, list[int]]] = deque()
         self._burial: Burial | None = None
+        self._poll: select.poll | None = None
         for descriptor in self._pipes.values():
             os.set_blocking(descriptor, False)
 
@@ -85,8 +90,8 @@ class Process:
         """How many attempts run there."""
         return len(self._attempts)
 
-    def is_free_for(self, loop: asyncio.AbstractEventLoop) -> bool:
-        """Whether a loop can have it; if not, the loop that has it is asked to let it go."""
+    def is_free_for(self, loop: asyncio.AbstractEventLoop | None) -> bool:
+        """Whether a loop, or a thread without one, can have it; if not, who has it is asked to let it go."""
         if self.loop is None or self.loop is loop:
             return True
         if self.loop.is_closed():
@@ -96,21 +101,57 @@ class Process:
             self.loop.call_soon_threadsafe(self._let_go)
         return False
 
+    def is_freed(self, seconds: float) -> bool:
+        """Wait until the loop that has it has let it go; False if it does not in time."""
+        loop, gone = self.loop, threading.Event()
+        if loop is None or loop.is_closed() or getattr(loop, "_thread_id", 0) == threading.get_ident():
+            self._let_go()  # on a loop's own thread this is one of its steps
+            return self.loop is None
+
+        def let_go() -> None:
+            self._let_go()
+            gone.set()
+
+        with suppress(RuntimeError):  # closed meanwhile
+            loop.call_soon_threadsafe(let_go)
+            return gone.wait(seconds) and self.loop is None
+        return False
+
     def is_ready(self) -> bool:
         """Whether it can take an attempt, as far as can be told."""
-        if self.loop is not None and time.monotonic() - self.since < _MOMENT:
-            return self.alive  # its loop was looking just now
+        if time.monotonic() - self.since < _MOMENT:
+            return self.alive  # it was heard just now
         return self.alive and self._wire.is_open()
 
     def enter(self, number: int, attempt: Listener) -> None:
-        """Let an attempt of the running loop hear what comes."""
-        loop = asyncio.get_running_loop()
-        if self.loop is not loop:
+        """Let an attempt hear what comes: on the loop that runs here, or with ``hear``."""
+        loop = running()
+        if loop is not None and self.loop is not loop:
             self.loop = loop
             loop.add_reader(self._wire.fileno(), self._readable)
             for name, descriptor in self._pipes.copy().items():
                 loop.add_reader(descriptor, self._raw, name)
+            if self._queue:
+                loop.add_writer(self._wire.fileno(), self._writable)
+        elif loop is None and self._poll is not None and self._poll.poll(0):
+            self.drain()  # nobody listened since the last attempt: what came is not this one's
         self._attempts[number] = attempt
+
+    def hear(self, seconds: float) -> None:
+        """Wait on this thread for what comes next, and hand it on."""
+        if self._poll is None:
+            self._poll = select.poll()
+            for descriptor in (self._wire.fileno(), *self._pipes.values()):
+                self._poll.register(descriptor, select.POLLIN)
+        wire = self._wire.fileno()
+        if self._queue:
+            self._poll.modify(wire, select.POLLIN | select.POLLOUT)
+        found = self._poll.poll(seconds * 1000)
+        if len(found) > 1 or (found and found[0][0] != wire):
+            self.drain()  # what a body wrote before it ended
+        for descriptor, what in found:
+            if descriptor == wire:
+                self._ready(what)
 
     def leave(self, number: int) -> None:
         """Undo ``enter``."""
@@ -180,7 +221,19 @@ class Process:
             close_files(files)
         self._queue.clear()
 
+    def release(self) -> None:
+        """Let the loop of its attempts read no more."""
+        self._detach()
+
     # Inside
+
+    def _ready(self, what: int) -> None:
+        if what & select.POLLOUT:
+            self._writable()
+            if not self._queue and self._poll is not None:
+                self._poll.modify(self._wire.fileno(), select.POLLIN)
+        if what & ~select.POLLOUT:
+            self._readable()
 
     @staticmethod
     def _keep(known: "OrderedDict[Any, None]", key: Any) -> None:
@@ -250,6 +303,9 @@ class Process:
         if not data:
             if self.loop is not None:
                 self.loop.remove_reader(descriptor)
+            if self._poll is not None:
+                with suppress(KeyError):  # it was noticed before
+                    self._poll.unregister(descriptor)
             return
         self._written(name, data)
 

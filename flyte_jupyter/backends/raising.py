@@ -60,7 +60,7 @@ def retold(data: Told, names: Mapping[str, Any], place: str) -> BaseException:
     elif error.__cause__ is not None:
         error.__context__ = error.__cause__
     error.__suppress_context__ = data["hidden"]
-    return error.with_traceback(_traceback(data["frames"]))
+    return error.with_traceback(traceback_of(data["frames"]))
 
 
 def _message(error: BaseException) -> str:
@@ -126,7 +126,7 @@ def _frames(trace: TracebackType | None) -> list[tuple[str, int, str]]:
     return found if len(found) <= _MOST_FRAMES else found[:half] + found[-half:]
 
 
-def _traceback(frames: Any) -> TracebackType | None:
+def traceback_of(frames: Any) -> TracebackType | None:
     """Make a traceback that shows frames of another process."""
     trace: TracebackType | None = None
     for filename, line, name in reversed(frames):

@@ -1,12 +1,12 @@
 """A Ray cluster as a place to run: an existing one, or one that is started beside the kernel."""
 
-import asyncio
 import itertools
 import logging
 import os
 import sys
 import threading
 from collections.abc import Mapping
+from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
@@ -27,7 +27,8 @@ from flyte_jupyter.backends.records import levels
 from flyte_jupyter.backends.replicas import Size
 from flyte_jupyter.backends.secrets import resolved
 from flyte_jupyter.backends.shipping import Shipment
-from flyte_jupyter.backends.warm import Breed, WarmBackend, nothing
+from flyte_jupyter.backends.threads import settle, threads
+from flyte_jupyter.backends.warm import NOTHING, Breed, WarmBackend
 from flyte_jupyter.config import find_home
 from flyte_jupyter.errors import InsufficientResourcesError
 from flyte_jupyter.ids import digest
@@ -93,16 +94,16 @@ class RayBackend(WarmBackend):
         taken = await on_thread(self._taken_over, link, spec, asked) if spec.run.continues else None
         if taken is not None:
             one = Size(fewest=0, most=1, together=1, idle=0.0, surplus=0.0)
-            return Breed(key=("taken over", next(self._claims)), size=one, start=taken, once=True)
+            return Breed(key=("taken over", next(self._claims)), size=one, start=taken, threads={}, once=True)
         needs, most = await self._fit(link, spec)
         run = spec.run.name if policy and policy.scope == "run" else ""
         size = _limited(Size.of(policy), most) if policy else Size(
             fewest=0, most=most, together=1, idle=_IDLE, surplus=_IDLE
         )  # fmt: skip
-        threads = frozenset(threads_of(task.resources).items())
-        key = (id(link), task.name.partition(".")[0], policy, asked, repr(needs), most, threads, run)
+        variables, environment = threads_of(task.resources), task.name.partition(".")[0]
+        key = (id(link), environment, policy, asked, repr(needs), most, frozenset(variables.items()), run)
         start = partial(self._started, link, needs, asked)
-        return Breed(key=key, size=size, start=start, may_cancel=True)
+        return Breed(key=key, size=size, start=start, threads=variables)
 
     async def _fit(self, link: Link, spec: ActionSpec) -> tuple[dict[str, float], int]:
         """Tell what such a worker holds, and how many fit; looks again before anything is refused."""
@@ -121,15 +122,22 @@ class RayBackend(WarmBackend):
                 self._link = linked(self._address, home, self._idle)
             return self._link
 
-    async def _started(self, link: Link, needs: Mapping[str, float], limits: Limits) -> Process:
+    def _started(self, link: Link, needs: Mapping[str, float], limits: Limits) -> "Future[Process]":
+        """Ask for a worker; it is there when the cluster has room for it, and takes no thread until then."""
         wanted = tuple(name for name in PRELOADED if name in sys.modules)
         lease = link.lease(needs, memory=limits.memory, cpu=limits.cpu, wanted=wanted, path=_path())
-        try:
-            place = await asyncio.wrap_future(lease.up)
-            return await on_thread(reached, link, lease, place, limits)
-        except asyncio.CancelledError:
-            link.cancel(lease)
-            raise
+        made: Future[Process] = Future()
+
+        def up(place: "Future[tuple[str, int]]") -> None:
+            threads.start(lambda: settle(made, lambda: reached(link, lease, place.result(), limits)))
+
+        def over(made: "Future[Process]") -> None:
+            if made.cancelled():
+                link.cancel(lease)
+
+        lease.up.add_done_callback(up)
+        made.add_done_callback(over)
+        return made
 
     def _taken_over(self, link: Link, spec: ActionSpec, limits: Limits) -> Any:
         """Find what an earlier kernel began: how it ended, or where it goes on; gives what connects to it."""
@@ -137,18 +145,18 @@ class RayBackend(WarmBackend):
         for _ in range(2):  # it may end while it is looked for
             frames = ray_record.read(folder, key)
             if frames is not None:
-                return partial(on_thread, recorded, folder, key, frames, limits)
+                return partial(threads.begin, partial(recorded, folder, key, frames, limits))
             found = link.ask("find", key)
             if found is not None:
                 name, secret, *place = found
                 lease = link.follow(Lease(name, secret))
-                return partial(on_thread, reached, link, lease, tuple(place), limits, key)
+                return partial(threads.begin, partial(reached, link, lease, tuple(place), limits, key))
         return None
 
     def _secrets(self, spec: ActionSpec, process: Process) -> AbstractContextManager[Mapping[str, str]]:
         """Files are put on the node by the keeper, with the attempt."""
         del process
-        return nullcontext(resolved(spec.task.secrets)[0]) if spec.task.secrets else nothing()
+        return nullcontext(resolved(spec.task.secrets)[0]) if spec.task.secrets else NOTHING
 
     def _tell(self, process: Process, *, shared: bool) -> None:
         """Send the kernel's folder and path, which nodes may share, and the levels of logs."""

@@ -51,7 +51,7 @@ class Grave:
         if how is None or how["status"] is None:
             return Burial(note=f"and its place on Ray with it: {why or 'nobody knows why'}")
         self.out_of_memory, self.peak = bool(how["out_of_memory"]), int(how["peak"])
-        return Burial(how["status"], self.peak, how["cpu"])
+        return Burial(how["status"], self.peak, *how["used"])
 
     def force(self) -> None:
         """End the worker and its keeper at once."""

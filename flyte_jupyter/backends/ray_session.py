@@ -146,7 +146,11 @@ class Session:
         elif one is None:
             self._left()
         else:
-            getattr(self, f"_on_{kind_of(one.frame)}", self._forward)(one.frame)
+            try:
+                getattr(self, f"_on_{kind_of(one.frame)}", self._forward)(one.frame)
+            except Exception:
+                self.stop()  # whoever waits for the worker is told that it is gone
+                raise
 
     def _left(self) -> None:
         """The kernel is gone, or has no use for the worker."""
@@ -195,7 +199,7 @@ class Session:
             self._placed[number] = (stack, stack.enter_context(placed(files)))
         except (Error, OSError) as error:
             memory.has_ended = True
-            self._tell(("failed", number, told(error, "", {}), 0.0, 0))
+            self._tell(("failed", number, told(error, "", {}), ()))
 
     def _on_run(self, frame: Frame) -> None:
         received = restored(frame)
@@ -203,8 +207,9 @@ class Session:
         if number not in self._placed:
             close_files(received.files)  # it was refused
             return
-        variables = {**received.frame[-1], **self._placed[number][1]}
-        self._worker.send((*received.frame[:-1], variables), received.files)
+        *order, variables, gpus = received.frame
+        variables = {**variables, **self._placed[number][1]}
+        self._worker.send((*order, variables, gpus), received.files)
 
     def _on_reply(self, frame: Frame) -> None:
         for memory in self._memories.values():

@@ -44,4 +44,5 @@ class Worker:
         peak, hit = max(self.limit.peak(), burial.peak), self.limit.exceeded()
         self.limit.close()
         close_files([self.out, self.err])
-        return {"status": burial.status, "peak": peak, "cpu": burial.cpu, "out_of_memory": hit}
+        used = (burial.cpu, burial.read, burial.written)
+        return {"status": burial.status, "peak": peak, "used": used, "out_of_memory": hit}

@@ -1,13 +1,16 @@
 """How many workers there are, which attempt gets which, and when idle ones go."""
 
 import asyncio
+import concurrent.futures
 import threading
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from flyte_jupyter.backends.processes import Process
+from flyte_jupyter.backends.threads import running
+from flyte_jupyter.backends.turns import LOOK, Turn
 from flyte_jupyter.tasks.policies import ReusePolicy
 
 
@@ -44,18 +47,19 @@ class Size:
 
 @dataclass(slots=True, eq=False)
 class Seat:
-    """A worker, or one that is about to start, with the attempts that have a place there."""
+    """A worker, or one that is about to start, with the attempts that have a place there.
 
-    loop: asyncio.AbstractEventLoop
+    Its attempts are on one event loop, or it has one attempt, whose thread waits without a loop.
+    """
+
+    loop: asyncio.AbstractEventLoop | None
     taken: int = 0
     process: Process | None = None
     ready: "asyncio.Future[None] | None" = None
 
 
-@dataclass(slots=True, eq=False)
-class _Waiter:
-    loop: asyncio.AbstractEventLoop
-    future: "asyncio.Future[None]" = field(repr=False)
+Start = Callable[[], concurrent.futures.Future[Process]]
+"""Begins to start a worker, and gives it to come."""
 
 
 class Replicas:
@@ -63,27 +67,19 @@ class Replicas:
 
     Args:
         size: how many.
-        start: starts one.
+        start: begins to start one.
         bury: is given those that are dead.
-        may_cancel: whether a start can be cancelled; else what it starts is ended afterwards.
     """
 
-    def __init__(
-        self,
-        size: Size,
-        start: Callable[[], Awaitable[Process]],
-        bury: Callable[[Process], None],
-        may_cancel: bool = False,
-    ) -> None:
+    def __init__(self, size: Size, start: Start, bury: Callable[[Process], None]) -> None:
         self.size = size
         self._start = start
         self._bury = bury
-        self._may_cancel = may_cancel
         self._lock = threading.Lock()
         self._active = 0
         self._idle: list[Process] = []
         self._seats: list[Seat] = []
-        self._waiting: deque[_Waiter] = deque()
+        self._waiting: deque[Turn] = deque()
         self._touched = time.monotonic()
 
     async def take(self) -> Seat:
@@ -120,6 +116,11 @@ class Replicas:
         with self._lock:
             self._active += 1
 
+    @property
+    def has_idle(self) -> bool:
+        """Whether a worker has nothing to do."""
+        return bool(self._idle)
+
     def due(self, now: float) -> tuple[list[Process], float | None]:
         """Take out the idle workers whose time is over; also give when the next one's will be."""
         size = self.size
@@ -155,16 +156,15 @@ class Replicas:
             if self._active < self.size.most * self.size.together:
                 self._active += 1
                 return
-            loop = asyncio.get_running_loop()
-            waiter = _Waiter(loop, loop.create_future())
-            self._waiting.append(waiter)
+            turn = Turn()
+            self._waiting.append(turn)
         try:
-            await waiter.future
-        except asyncio.CancelledError:
+            await turn.wait()
+        except BaseException:
             with self._lock:
-                gone = waiter in self._waiting
+                gone = turn in self._waiting
                 if gone:
-                    self._waiting.remove(waiter)
+                    self._waiting.remove(turn)
             if not gone:
                 self._permit()  # it was given in the same moment
             raise
@@ -173,25 +173,24 @@ class Replicas:
         with self._lock:
             self._active -= 1
             while self._waiting and self._active < self.size.most * self.size.together:
-                waiter = self._waiting.popleft()
-                try:
-                    waiter.loop.call_soon_threadsafe(_wake, waiter.future)
-                except RuntimeError:
-                    continue  # its loop is closed
-                self._active += 1
+                if self._waiting.popleft().come():
+                    self._active += 1
 
     async def _seat(self) -> Seat:
-        loop = asyncio.get_running_loop()
+        loop, together = running(), self.size.together > 1
         with self._lock:
-            seat = self._shared(loop)
+            seat = self._shared(loop) if together else None
             if seat is None:
-                seat = Seat(loop, ready=loop.create_future() if self.size.together > 1 else None)
+                seat = Seat(loop, ready=loop.create_future() if together and loop is not None else None)
                 self._seats.append(seat)
                 seat.process = self._rested(loop)
                 starting = seat.process is None
             else:
                 starting = False
             seat.taken += 1
+        if starting and loop is None:
+            seat.process = self._freed()
+            starting = seat.process is None
         try:
             if starting:
                 await self._fill(seat)
@@ -203,13 +202,9 @@ class Replicas:
         return seat
 
     async def _fill(self, seat: Seat) -> None:
-        starting = asyncio.ensure_future(self._start())
         try:
-            seat.process = await asyncio.shield(starting)
+            seat.process = await self._started()
         except BaseException as error:
-            starting.add_done_callback(self._drop)  # who is stopped meanwhile has no use for it
-            if self._may_cancel:
-                starting.cancel()
             if seat.ready is not None and not seat.ready.done():
                 seat.ready.set_exception(RuntimeError(str(error)))
                 seat.ready.exception()
@@ -217,7 +212,18 @@ class Replicas:
         if seat.ready is not None:
             seat.ready.set_result(None)
 
-    def _drop(self, starting: "asyncio.Future[Process]") -> None:
+    async def _started(self) -> Process:
+        starting, turn = self._start(), Turn()
+        starting.add_done_callback(lambda _: turn.come())
+        try:
+            await turn.wait()
+        except BaseException:
+            if not starting.cancel():
+                starting.add_done_callback(self._drop)  # who is stopped meanwhile has no use for it
+            raise
+        return starting.result()
+
+    def _drop(self, starting: "concurrent.futures.Future[Process]") -> None:
         if not starting.cancelled() and starting.exception() is None:
             process = starting.result()
             process.kill()
@@ -229,10 +235,8 @@ class Replicas:
             if not seat.taken and seat in self._seats:
                 self._seats.remove(seat)
 
-    def _shared(self, loop: asyncio.AbstractEventLoop) -> Seat | None:
+    def _shared(self, loop: asyncio.AbstractEventLoop | None) -> Seat | None:
         """Find a worker of this loop that has room, the emptiest first."""
-        if self.size.together == 1:
-            return None
         fit = [
             seat
             for seat in self._seats
@@ -244,7 +248,20 @@ class Replicas:
             return None
         return min(fit, key=lambda seat: seat.taken, default=None)
 
-    def _rested(self, loop: asyncio.AbstractEventLoop) -> Process | None:
+    def _freed(self) -> Process | None:
+        """Get a worker that an event loop still has, for a thread, which can wait for that."""
+        with self._lock:
+            process = self._idle.pop() if self._idle else None
+        if process is None or (process.is_freed(LOOK) and process.is_ready()):
+            return process
+        if process.alive and process.loop is not None:
+            with self._lock:
+                self._idle.append(process)
+        else:
+            self._bury(process)
+        return None
+
+    def _rested(self, loop: asyncio.AbstractEventLoop | None) -> Process | None:
         for process in reversed(self._idle):
             if not process.is_free_for(loop):
                 continue
@@ -254,8 +271,3 @@ class Replicas:
             self._bury(process)
             return self._rested(loop)
         return None
-
-
-def _wake(future: "asyncio.Future[None]") -> None:
-    if not future.done():
-        future.set_result(None)

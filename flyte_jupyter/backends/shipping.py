@@ -36,6 +36,7 @@ class Shipment:
         names: what that module holds here.
         sent: what of it was sent by name.
         tasks: tasks that have no global name, by number.
+        packages: names, as they are imported, of the packages that it uses.
         version: the identity of the code.
     """
 
@@ -45,6 +46,7 @@ class Shipment:
     names: Mapping[str, Any]
     sent: Mapping[str, Any] = field(default_factory=dict)
     tasks: list[TaskTemplate[..., Any]] = field(default_factory=list)
+    packages: tuple[str, ...] = ()
     version: str = ""
 
     def task(self, target: str | int) -> TaskTemplate[..., Any]:
@@ -80,7 +82,8 @@ class Shipments:
             whole = _pickled(task, ships := _Tasks({}))
             version = digest("pickle", whole)
             return self._kept(task, version, lambda: _by_value(task, whole, ships, {}))
-        return self._kept(task, version, lambda: _shipment(task, piece))
+        packages = tuple(part.name for part in piece.parts if part.kind == "package")
+        return self._kept(task, version, lambda: replace(_shipment(task, piece), packages=packages))
 
     def _kept(self, task: TaskSpec, version: str, make: Callable[[], Shipment]) -> Shipment:
         key = (task.name, task.short_name, version, str(task.report))
@@ -242,7 +245,7 @@ class _Tasks:
             return None
         short = obj.short_name
         name = short if self._names.get(short) is obj else None
-        name = name or next((key for key, value in self._names.copy().items() if value is obj), None)
+        name = name or next((key for key, value in dict(self._names).items() if value is obj), None)
         if name is None and obj not in self.found:
             self.found.append(obj)
         target = name if name is not None else self.found.index(obj)

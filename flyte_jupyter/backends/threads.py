@@ -3,6 +3,7 @@
 A bounded pool would deadlock when synchronous tasks call synchronous tasks, so there is no bound here.
 """
 
+import concurrent.futures
 import contextvars
 import os
 import queue
@@ -10,19 +11,27 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 from flyte_jupyter.backends.bodies import Body, Stopped, bodies
 from flyte_jupyter.loading import asyncio
 
+T = TypeVar("T")
+
 _IDLE_SECONDS = 10.0
+
+_known: "Callable[[], asyncio.AbstractEventLoop | None] | None" = None
 
 
 def running() -> "asyncio.AbstractEventLoop | None":
     """Give the event loop that runs in this thread, ours or another."""
-    events = sys.modules.get("asyncio.events")  # none runs where nobody has loaded it
-    known = getattr(events, "_get_running_loop", None)  # documented for implementers of loops
-    return known() if known is not None else None
+    global _known  # noqa: PLW0603 - there is one such function in a process
+    if _known is None:
+        events = sys.modules.get("asyncio.events")  # none runs where nobody has loaded it
+        _known = getattr(events, "_get_running_loop", None)  # documented for implementers of loops
+        if _known is None:
+            return None
+    return _known()
 
 
 class Threads:
@@ -38,6 +47,12 @@ class Threads:
         with self._lock:
             worker = self._idle.pop() if self._idle else None
         (worker or _Worker(self)).tasks.put(work)
+
+    def begin(self, make: Callable[[], T]) -> "concurrent.futures.Future[T]":
+        """Call a function on a thread of its own; gives its outcome to come."""
+        made: concurrent.futures.Future[T] = concurrent.futures.Future()
+        self.start(lambda: settle(made, make))
+        return made
 
     def rest(self, worker: "_Worker") -> None:
         """Take a thread back."""
@@ -75,6 +90,16 @@ class _Worker:
             work()
             del work
             self._owner.rest(self)
+
+
+def settle(made: "concurrent.futures.Future[T]", make: Callable[[], T]) -> None:
+    """Give a future what a function returns or raises, unless it was cancelled before."""
+    if not made.set_running_or_notify_cancel():
+        return
+    try:
+        made.set_result(make())
+    except BaseException as error:  # noqa: BLE001 - handed to who waits
+        made.set_exception(error)
 
 
 threads = Threads()

@@ -1,14 +1,18 @@
-"""What an attempt used: CPU time and the most memory."""
+"""What an attempt used: CPU time, the most memory, and what it read from storage and wrote there."""
 
 import resource
 import sys
+import threading
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 _UNIT = 1 if sys.platform == "darwin" else 1024
 _CLEAR = Path("/proc/self/clear_refs")
 _GROWN = 1 << 20
+_BLOCK = 0 if sys.platform == "darwin" else 512
+"""Bytes of what the system counts when it reads and writes; macOS counts in no unit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,34 +21,75 @@ class Usage:
 
     Args:
         cpu: seconds of CPU time, children that have ended included.
-        peak: the most memory that the process held meanwhile, in bytes.
+        peak: the most memory that the process held meanwhile, in bytes; 0 where that is not known.
+        read: bytes read from storage; what is in memory already is not counted.
+        written: bytes written to storage.
+        gpu: seconds that its GPUs were busy, added up.
+        gpu_memory: the most memory of its GPUs, in bytes.
     """
 
     cpu: float = 0.0
     peak: int = 0
+    read: int = 0
+    written: int = 0
+    gpu: float = 0.0
+    gpu_memory: int = 0
+
+
+def counted(used: Any) -> tuple[float, int, int]:
+    """Give the seconds of CPU time, and the bytes read and written, of what ``getrusage`` and such give."""
+    return used.ru_utime + used.ru_stime, used.ru_inblock * _BLOCK, used.ru_oublock * _BLOCK
 
 
 class Meter:
     """Measures attempts in this process, one after the other."""
 
-    __slots__ = ("_cpu", "_peak")
+    __slots__ = ("_counted", "_peak")
 
     def __init__(self) -> None:
-        self._cpu, self._peak = _used()
+        self._counted, self._peak = _used()
 
-    def read(self) -> tuple[float, int]:
-        """Tell the CPU time and the peak since the last reading."""
-        cpu, peak = _used()
-        seconds, self._cpu = cpu - self._cpu, cpu
+    def read(self) -> tuple[float, int, int, int]:
+        """Tell CPU time, peak, bytes read and bytes written since the last reading."""
+        (cpu, read, written), peak = now, _ = _used()
+        before, self._counted = self._counted, now
         if peak - self._peak > _GROWN:
             with suppress(OSError):
                 _CLEAR.write_text("5")  # forgets the highest mark, so that the next attempt has its own
             self._peak = _used()[1]
-        return seconds, peak
+        return cpu - before[0], peak, read - before[1], written - before[2]
 
 
-def _used() -> tuple[float, int]:
+def _used() -> tuple[tuple[float, int, int], int]:
     mine = resource.getrusage(resource.RUSAGE_SELF)
-    children = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = mine.ru_utime + mine.ru_stime + children.ru_utime + children.ru_stime
-    return cpu, mine.ru_maxrss * _UNIT
+    cpu, read, written = counted(mine)
+    more = counted(resource.getrusage(resource.RUSAGE_CHILDREN))
+    return (cpu + more[0], read + more[1], written + more[2]), mine.ru_maxrss * _UNIT
+
+
+class ThreadMeter:
+    """Measures synchronous bodies, each on its thread; what a body calls on its own thread is not its own."""
+
+    def __init__(self) -> None:
+        self._told = threading.local()
+
+    def begin(self) -> tuple[float, int, int]:
+        """Give the marks from which a body is measured."""
+        return self._now()
+
+    def end(self, marks: tuple[float, int, int]) -> Usage:
+        """Tell what a body used since its marks."""
+        cpu, read, written = (now - before for now, before in zip(self._now(), marks, strict=True))
+        told = getattr(self._told, "sum", (0.0, 0, 0))
+        self._told.sum = (told[0] + cpu, told[1] + read, told[2] + written)
+        return Usage(cpu, 0, int(read), int(written))
+
+    def _now(self) -> tuple[float, int, int]:
+        cpu, read, written = counted(resource.getrusage(_THREAD))
+        told = getattr(self._told, "sum", (0.0, 0, 0))
+        return cpu - told[0], read - told[1], written - told[2]
+
+
+_THREAD = getattr(resource, "RUSAGE_THREAD", resource.RUSAGE_SELF)
+on_thread: "ThreadMeter | None" = ThreadMeter() if hasattr(resource, "RUSAGE_THREAD") else None
+"""Where threads can be measured."""

@@ -9,8 +9,8 @@ import random
 import socket
 import sys
 from collections import OrderedDict
-from collections.abc import Coroutine, Mapping
-from contextlib import nullcontext, suppress
+from collections.abc import Coroutine, Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 from typing import Any
 
@@ -19,6 +19,8 @@ from flyte_jupyter.backends.calling import Calls
 from flyte_jupyter.backends.cores import limited
 from flyte_jupyter.backends.desk import Desk
 from flyte_jupyter.backends.environ import variables
+from flyte_jupyter.backends.facts import facts
+from flyte_jupyter.backends.gpus import GpuMeter, nvml
 from flyte_jupyter.backends.homing import unpack_homed
 from flyte_jupyter.backends.invoke import invoke
 from flyte_jupyter.backends.outlets import Outlet
@@ -36,6 +38,7 @@ from flyte_jupyter.tasks.spec import ActionSpec
 from flyte_jupyter.types.holding import holding, trusting
 
 _KEPT = 64
+_NOTHING = nullcontext()
 
 
 def main(sock: socket.socket) -> None:
@@ -89,6 +92,9 @@ class Worker:
             self._open(*content)
         elif kind == "world":
             self._move(*content)
+        elif kind == "facts":
+            number, packages = content
+            self._desk.tell(("facts", number, facts(packages)))
         elif kind == "cancel":
             task = self._running.get(content[0])
             if task is not None:
@@ -194,9 +200,10 @@ class Worker:
 
     async def _attempt(self, order: Received, code: Arrived | BaseException) -> None:
         """Run one attempt and tell how it ended."""
-        (_, number, _, run, action, parent, attempt, cache, group, custom, inputs, manifest, extra) = (
+        (_, number, _, run, action, parent, attempt, cache, group, custom, inputs, manifest, extra, gpus) = (
             order.frame
         )
+        meter = GpuMeter(nvml(), gpus) if gpus is not None else None
         scope, store, identity, folder = self._scopes[run]
         parts, out = Parts(store, order.files, manifest), None
         home = code.module if isinstance(code, Arrived) else sys.modules["__main__"]
@@ -217,7 +224,11 @@ class Worker:
                 version=cache,
             )
             raw = RawDataPath(f"{folder}/{action}/raw")
-            with holding(parts, raw), self._environment(extra), self._threads(extra):
+            with (
+                holding(parts, raw),
+                self._surroundings(extra) if extra else _NOTHING,
+                meter.looking() if meter else _NOTHING,
+            ):
                 outputs = await invoke(spec)
                 out = Parts(store)
                 answer = ("done", number, out.send(outputs, home.__name__, vars(home)), out.manifest)
@@ -229,18 +240,24 @@ class Worker:
             answer = ("failed", number, told(error, home.__name__, vars(home)))
         self._out.flush()
         self._err.flush()
-        self._desk.tell((*answer, *self._meter.read()), out.files if out is not None else ())
+        used = (*self._meter.read(), *((meter.busy, meter.memory) if meter else ()))
+        self._desk.tell((*answer, used), out.files if out is not None else ())
         parts.close()
         if out is not None:
             out.close()
 
-    def _environment(self, extra: Mapping[str, str]) -> Any:
-        """Set variables for the attempt: for the process, or for its context where others run beside it."""
-        return variables(extra) if self._shared else _Set(extra)
+    @contextmanager
+    def _surroundings(self, extra: Mapping[str, str]) -> Iterator[None]:
+        """Set variables for the attempt: for the process, or for its context where others run beside it.
 
-    def _threads(self, extra: Mapping[str, str]) -> Any:
-        """Keep numerical libraries to the cores that were asked for, unless others run beside the attempt."""
-        return nullcontext() if self._shared else limited(extra)
+        Numerical libraries keep to the cores that were asked for, unless others run beside it.
+        """
+        if self._shared:
+            with variables(extra):
+                yield
+            return
+        with _Set(extra), limited(extra):
+            yield
 
     def _log(self, stream: str, run: str, action: str, attempt: int, text: str) -> None:
         self._desk.tell(("log", run, action, attempt, stream, text))
@@ -260,20 +277,18 @@ class _Set:
 
     def __init__(self, values: Mapping[str, str]) -> None:
         self._values = values
-        self._before: dict[str, str] | None = None
+        self._before: dict[str, str] = {}
 
     def __enter__(self) -> None:
-        if self._values:
-            self._before = dict(os.environ)
-            os.environ.update(self._values)
+        self._before = dict(os.environ)
+        os.environ.update(self._values)
 
     def __exit__(self, *_: object) -> None:
-        if self._before is not None:
-            for name in self._values:
-                if name in self._before:
-                    os.environ[name] = self._before[name]
-                else:
-                    os.environ.pop(name, None)
+        for name in self._values:
+            if name in self._before:
+                os.environ[name] = self._before[name]
+            else:
+                os.environ.pop(name, None)
 
 
 def _finished(coro: Coroutine[Any, Any, None]) -> None:

@@ -7,10 +7,12 @@ from typing import Any
 
 from flyte_jupyter.backends.base import Backend
 from flyte_jupyter.backends.bodies import Stopped, bodies
+from flyte_jupyter.backends.gpus import VISIBLE
 from flyte_jupyter.backends.threads import running
 from flyte_jupyter.config import Settings
 from flyte_jupyter.engine.loop import PATIENCE
 from flyte_jupyter.engine.machine import Gpu, Machine
+from flyte_jupyter.engine.neighbours import neighbours
 from flyte_jupyter.engine.room import Claim, Need, Room
 from flyte_jupyter.errors import InsufficientResourcesError
 from flyte_jupyter.guards import guard
@@ -19,8 +21,6 @@ from flyte_jupyter.tasks.quantity import cpu_text, size_text
 from flyte_jupyter.tasks.resources import Resources
 from flyte_jupyter.tasks.spec import ActionSpec
 from flyte_jupyter.types.literal import Literals
-
-_VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
 class Hold:
@@ -135,6 +135,9 @@ class Admission:
         """
         need = Need.of(spec.task.resources)
         check(spec, need, self._room)
+        prepare = getattr(self._place, "prepare", None)
+        if prepare is not None:
+            await prepare(spec, emit)  # nothing is held while an image is built
         hold = Hold(self._room, need, self._stopped)
         gpus = await hold.take()
         self._holds[spec.id.name] = hold
@@ -193,7 +196,7 @@ def _seeing(spec: ActionSpec, gpus: tuple[Gpu, ...]) -> ActionSpec:
     """Let a body see the GPUs that it was given, and no others."""
     if not gpus:
         return spec
-    seen = {**spec.run.env_vars, _VISIBLE: ",".join(gpu.index for gpu in gpus)}
+    seen = {**spec.run.env_vars, VISIBLE: ",".join(gpu.index for gpu in gpus)}
     return replace(spec, run=replace(spec.run, env_vars=seen))
 
 
@@ -208,7 +211,7 @@ class _Here:
         """Give the room, made when the first task asks for something."""
         with self._lock:
             if self._room is None:
-                self._room = Room(Machine(), Settings.load().oversubscription)
+                self._room = Room(Machine(), Settings.load().oversubscription, neighbours())
             return self._room
 
     def use(self, room: Room | None) -> None:

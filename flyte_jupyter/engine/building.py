@@ -7,14 +7,13 @@ from contextlib import contextmanager
 from typing import Any
 
 from flyte_jupyter import redaction
-from flyte_jupyter.engine.failures import failure_of
 from flyte_jupyter.engine.imaging import brought, builder_address, image_in, recorded
 from flyte_jupyter.engine.scoped import environment, named
 from flyte_jupyter.engine.scoped import process as this_process
 from flyte_jupyter.engine.setup import process
 from flyte_jupyter.images.build import ImageBuild, OnLine, OnStep
 from flyte_jupyter.images.steps import Step
-from flyte_jupyter.loading import on_thread
+from flyte_jupyter.loading import asyncio, on_thread
 from flyte_jupyter.runs.events import (
     ROOT,
     ActionAborted,
@@ -24,6 +23,7 @@ from flyte_jupyter.runs.events import (
     AttemptStarted,
     RunStarted,
 )
+from flyte_jupyter.runs.failures import failure_of
 from flyte_jupyter.runs.run import driven
 from flyte_jupyter.runs.store import RunStore
 from flyte_jupyter.tasks.environment import Environment
@@ -63,22 +63,38 @@ class Builds:
             ImageBuildError: a step failed, or the image cannot be described, pulled or pushed.
             TypeError: it has no image.
         """
-        image, address = image_in(what), builder_address() if builder is None else builder
-        record = _Record(process.setup.store(), on_step, on_line)
-        with record.kept(image):
-            return brought(
-                image, address, record.on_step, on_line=record.on_line, stop=record.stopped, force=force
-            )
+        return _built(what, _Record(process.setup.store(), on_step, on_line), force=force, builder=builder)
 
-    async def aio(self, what: Any, **options: Any) -> ImageBuild:
+    async def aio(
+        self,
+        what: Image | Environment | TaskTemplate[..., Any] | str,
+        *,
+        force: bool = False,
+        builder: str | None = None,
+        on_step: OnStep = lambda _image, _step: None,
+        on_line: OnLine = lambda _line: None,
+    ) -> ImageBuild:
         """Do the same without blocking the event loop that is running; cancelling it stops the build."""
-        return await on_thread(self, what, **options)
+        record = _Record(process.setup.store(), on_step, on_line)
+        try:
+            return await on_thread(_built, what, record, force=force, builder=builder)
+        except asyncio.CancelledError:
+            record.stop("it was cancelled")
+            raise
 
     def __repr__(self) -> str:
         return "flyte.build"
 
 
 build = Builds()
+
+
+def _built(what: Any, record: "_Record", *, force: bool, builder: str | None) -> ImageBuild:
+    image, address = image_in(what), builder_address() if builder is None else builder
+    with record.kept(image):
+        return brought(
+            image, address, record.on_step, on_line=record.on_line, stop=record.stopped, force=force
+        )
 
 
 class _Record:

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
 
 from flyte_jupyter.backends.base import Backend
 from flyte_jupyter.engine.keeping import Found, Kept, packed
@@ -45,20 +44,22 @@ class Cached:
 
     async def run(self, spec: ActionSpec, emit: Emit) -> Literals:
         """Give the kept outputs of the same task, version and inputs; else run and keep them."""
-        cache = spec.task.cache
         inputs = input_digests(spec)
         key = key_of(spec, inputs)
-        async with AsyncExitStack() as stack:
-            if cache.serialize:
-                await stack.enter_async_context(self._results.single_flight(key))
-            found = self._find(spec, key, inputs, emit)
-            if found is not None:
-                return found
-            return await self._run_and_keep(spec, key, inputs, emit)
+        if not spec.task.cache.serialize:
+            return await self._found_or_run(spec, key, inputs, emit)
+        async with self._results.single_flight(key):
+            return await self._found_or_run(spec, key, inputs, emit)
 
     async def close(self) -> None:
         """Close the place."""
         await self._place.close()
+
+    async def _found_or_run(
+        self, spec: ActionSpec, key: str, inputs: Mapping[str, str], emit: Emit
+    ) -> Literals:
+        found = self._find(spec, key, inputs, emit)
+        return await self._run_and_keep(spec, key, inputs, emit) if found is None else found
 
     def _find(self, spec: ActionSpec, key: str, inputs: Mapping[str, str], emit: Emit) -> Literals | None:
         cache = spec.task.cache

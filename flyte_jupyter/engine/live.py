@@ -4,18 +4,15 @@ import threading
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from dataclasses import replace
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from flyte_jupyter import redaction
 from flyte_jupyter.backends.base import Backend
 from flyte_jupyter.backends.bodies import Stopped, bodies
-from flyte_jupyter.backends.local import LocalBackend
 from flyte_jupyter.backends.threads import running
 from flyte_jupyter.engine.admission import Admission, Hold, asks, here
 from flyte_jupyter.engine.cached import Cached
 from flyte_jupyter.engine.failed import FailedInputs
-from flyte_jupyter.engine.failures import failure_of, trim
 from flyte_jupyter.engine.keeping import INPUT_LIMIT, OUTPUT_LIMIT, Found, Kept, record
 from flyte_jupyter.engine.loop import drive, engine_task, loop, waited
 from flyte_jupyter.engine.replayed import Replayed
@@ -32,10 +29,11 @@ from flyte_jupyter.runs.events import (
     Emit,
     ReportWritten,
 )
+from flyte_jupyter.runs.failures import failure_of, trim
 from flyte_jupyter.runs.results import ResultCache
 from flyte_jupyter.runs.state import RunState
 from flyte_jupyter.runs.store import RunStore
-from flyte_jupyter.tasks.context import RunScope
+from flyte_jupyter.tasks.context import Publish, RunScope
 from flyte_jupyter.tasks.report import Report
 from flyte_jupyter.tasks.spec import ActionSpec, TaskSpec
 from flyte_jupyter.types.literal import Literals
@@ -48,16 +46,20 @@ class LiveRun:
     """Conducts the actions of one run.
 
     Args:
-        scope: what all its actions share.
+        scope: makes what all its actions share, given what keeps their reports.
         store: where what happens is written.
         route: the place for each action.
         earlier: the run whose outputs are taken where nothing has changed since.
     """
 
     def __init__(
-        self, scope: RunScope, store: RunStore, route: Route, earlier: RunState | None = None
+        self,
+        scope: Callable[[Publish], RunScope],
+        store: RunStore,
+        route: Route,
+        earlier: RunState | None = None,
     ) -> None:
-        self.scope = replace(scope, publish=self.publish)
+        self.scope = scope(self.publish)
         self.store = store
         self.emit: Emit = store.append
         self.input_limit = INPUT_LIMIT
@@ -66,7 +68,7 @@ class LiveRun:
         self._route = route
         self._earlier = earlier
         self._results = ResultCache(store)
-        self._seen = Seen(scope.name, self.emit, store.blobs)
+        self._seen = Seen(self.scope.name, self.emit, store.blobs)
         self._failed_inputs = FailedInputs(store.blobs)
         self._chains: dict[tuple[int, TaskSpec], Backend] = {}
         self._reports: dict[str, ReportWritten] = {}
@@ -102,7 +104,7 @@ class LiveRun:
                 run=self.scope.name, action=name, time=time.time(), task=spec.task.name,
                 name=spec.task.short_name, parent=spec.parent, version=spec.version,
                 group=spec.context.group.name if spec.context.group else None,
-                inputs=spec.packed,
+                inputs=spec.packed, asked=spec.task.asked,
             )
         )  # fmt: skip
         try:
@@ -140,8 +142,12 @@ class LiveRun:
             not task.is_async
             and not task.timeout.is_set
             and not task.cache.serialize
-            and isinstance(self._route(spec), LocalBackend)
+            and getattr(self._placed(spec), "blocks", _never)(task)
         )
+
+    def _placed(self, spec: ActionSpec) -> Backend:
+        """Give the place of an action: where its task is, or where the run's mode says."""
+        return self._route(spec) if spec.task.place is None else cast("Backend", spec.task.place)
 
     def stop(self, reason: str) -> None:
         """Abort: cancel what waits, interrupt what runs. Returns at once; safe from any thread."""
@@ -200,7 +206,7 @@ class LiveRun:
     async def _run(self, spec: ActionSpec) -> Literals:
         if self.stopped.is_set():
             raise Stopped if running() is None else asyncio.CancelledError(self._reason)
-        place = self._route(spec)
+        place = self._placed(spec)
         key = (id(place), spec.task)
         chain = self._chains.get(key)
         if chain is None:
@@ -245,6 +251,11 @@ class LiveRun:
 def inputs_packed(task: TaskSpec, inputs: Literals, live: LiveRun) -> bytes:
     """Pack the inputs of a call for the record."""
     return record(task, "inputs", inputs, live.store.blobs, live.input_limit)
+
+
+def _never(_task: TaskSpec) -> bool:
+    """Say that a place that does not say otherwise needs an event loop."""
+    return False
 
 
 def _cancel(task: _Task) -> None:

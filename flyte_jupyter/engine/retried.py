@@ -5,7 +5,6 @@ import time
 from dataclasses import replace
 
 from flyte_jupyter.backends.base import Backend
-from flyte_jupyter.engine.failures import failure_of
 from flyte_jupyter.engine.loop import pause
 from flyte_jupyter.errors import (
     InlineIOMaxBytesBreached,
@@ -16,6 +15,7 @@ from flyte_jupyter.errors import (
     TraceDoesNotAllowNestedTasksError,
 )
 from flyte_jupyter.runs.events import AttemptFailed, Emit
+from flyte_jupyter.runs.failures import failure_of
 from flyte_jupyter.tasks.spec import ActionSpec
 from flyte_jupyter.types.literal import Literals
 

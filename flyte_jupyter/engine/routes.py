@@ -1,7 +1,7 @@
 """Where each action runs: by the mode of the run and by what has to surround a body on this machine."""
 
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import cast
 
@@ -30,6 +30,7 @@ def route_of(mode: str, isolation: str, there: Callable[[], Backend]) -> Route:
     return MODES[mode](HERE[isolation], there)
 
 
+@lru_cache(256)
 def needs_process(task: TaskSpec) -> bool:
     """Whether a task asks for something that only a process of its own can give.
 
@@ -76,8 +77,8 @@ def _local(here: Here, _there: Callable[[], Backend]) -> Route:
 
 
 def _hybrid(here: Here, there: Callable[[], Backend]) -> Route:
-    place = there()
-    return lambda spec: here(spec) if spec.parent is None else place
+    place = cache(there)  # needed by the first call of another task, if there is one
+    return lambda spec: here(spec) if spec.parent is None else place()
 
 
 def _remote(_here: Here, there: Callable[[], Backend]) -> Route:

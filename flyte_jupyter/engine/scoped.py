@@ -15,10 +15,18 @@ from flyte_jupyter.ids import digest, random_name
 from flyte_jupyter.runs.locks import acquire, release
 from flyte_jupyter.runs.run import is_known
 from flyte_jupyter.runs.store import RunStore
-from flyte_jupyter.tasks.context import RunScope
+from flyte_jupyter.tasks.context import Publish, RunScope
 
 
-def scope_of(options: RunOptions, name: str, mode: str, setup: Setup, store: RunStore) -> RunScope:
+def scope_of(
+    options: RunOptions,
+    name: str,
+    mode: str,
+    setup: Setup,
+    store: RunStore,
+    continues: str,
+    publish: Publish,
+) -> RunScope:
     """Put together what the run's actions are told."""
     return RunScope(
         name=name,
@@ -34,6 +42,8 @@ def scope_of(options: RunOptions, name: str, mode: str, setup: Setup, store: Run
         labels={**options.labels, **options.annotations},
         project=options.project,
         domain=options.domain,
+        continues=continues,
+        publish=publish,
     )
 
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from flyte_jupyter.backends.base import Backend
 from flyte_jupyter.config import Settings
+from flyte_jupyter.engine import connecting
+from flyte_jupyter.engine.connecting import There
 from flyte_jupyter.engine.options import RunOptions
 from flyte_jupyter.engine.places import place_of
-from flyte_jupyter.errors import InitializationError
 from flyte_jupyter.runs.store import RunStore
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ class Setup:
     source: Callable[[], Mapping[str, str]] = dict
     interactive: bool = False
     _open: _Open = field(default_factory=_Open, repr=False)
+    _found: There = field(default_factory=There, repr=False)
 
     @property
     def mode(self) -> str:
@@ -119,18 +121,13 @@ class Setup:
         self._open.close()
 
     def place(self) -> Backend:
-        """Give the connected place.
+        """Give the connected place; by default the endpoint of the settings, else that of the store.
 
         Raises:
-            InitializationError: nothing is connected.
+            InitializationError: there is none, and none can be started.
         """
         there = self.there or self._open.there()
-        if there is None:
-            raise InitializationError(
-                "no place is connected for mode='remote' or 'hybrid'. Connect one: "
-                "flyte_jupyter.init(backend=...), or run with mode='local'"
-            )
-        return there
+        return there or self._found.get(self._open.settings(), self.store().folder)
 
 
 class Process:
@@ -159,24 +156,37 @@ process = Process()
 def init(
     *,
     backend: Backend | str | None = None,
+    endpoint: str | None = None,
     store: Path | str | None = None,
     mode: str | None = None,
     isolation: str | None = None,
+    **options: Any,
 ) -> None:
     """Connect this process; what is not given stays as it is.
 
     Args:
         backend: the place to run that the modes hybrid and remote mean: a place, or "ray" for Ray on this
             machine, "ray:auto" or "ray:HOST:PORT" for a Ray cluster.
+        endpoint: the URL of a Flyte 2 endpoint that they mean, such as http://host:port, https://host or
+            dns:///host; needs flyte-jupyter[flyte].
         store: the folder of the run store.
         mode: the mode of runs that do not say one: local, hybrid or remote.
         isolation: what surrounds bodies on this machine in runs that do not say it: auto, thread, process or
             container.
+        **options: of the endpoint: project, domain, org, and what the official ``flyte.init`` takes for
+            authentication, storage and images.
 
     Raises:
-        TypeError: the backend has not the shape of one.
-        DefinitionError: an unknown mode, isolation or word for a backend.
+        TypeError: the backend has not the shape of one; both it and an endpoint; options without an endpoint.
+        DefinitionError: an unknown mode, isolation or word for a backend, or no URL.
+        InitializationError: the extra is missing.
     """
+    if endpoint is not None:
+        if backend is not None:
+            raise TypeError("init takes a backend or an endpoint, not both")
+        backend = connecting.endpoint(endpoint, options)
+    elif options:
+        raise TypeError(f"init takes {', '.join(options)} together with endpoint=... only")
     if isinstance(backend, str):
         backend = place_of(backend)
     if backend is not None:

@@ -6,9 +6,9 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
-from dataclasses import replace
-from typing import Any
+from contextlib import ExitStack, nullcontext
+from functools import partial
+from typing import Any, cast
 
 from flyte_jupyter.backends.bodies import Stopped, bodies
 from flyte_jupyter.backends.capture import capture
@@ -63,8 +63,8 @@ class Started:
         self._route = route_of(self._mode, options.isolation or setup.isolation, setup.place)
         store.check()
         self._continued = continued
-        scope = scope_of(options, name, self._mode, setup, store)
-        scope = replace(scope, continues=continued.origin if continued else "")
+        origin = continued.origin if continued else ""
+        scope = partial(scope_of, options, name, self._mode, setup, store, origin)
         self._live = LiveRun(scope, store, self._route, continued.state if continued else None)
         self._options = options
         self._surroundings = ExitStack()
@@ -93,7 +93,7 @@ class Started:
                 time=time.time(),
                 task=task.name,
                 mode=self._mode,
-                source={**process(), **self._setup.source()},
+                source={**process(), **self._setup.source(), **self._facts()},
                 labels={**scope.labels},
                 environment=environment(),
                 rerun_of=self._continued.name if self._continued else None,
@@ -101,7 +101,7 @@ class Started:
         )
         try:
             self._surroundings.enter_context(driven(live.store, scope.name, self))
-            self._surroundings.enter_context(capture.following(scope.name, live.store.log))
+            self._surroundings.callback(capture.follow(scope.name, live.store.log))
             for observer in self._setup.observers:
                 self._tell(observer)
         except BaseException as error:
@@ -166,8 +166,18 @@ class Started:
             raise ActionAbortedError(f"run {self.handle.name} was aborted")
         return self._outputs
 
+    def _facts(self) -> Mapping[str, str]:
+        """Say where a run that goes on without this process can be found again."""
+        if self._mode != "remote" or self._spec is None:
+            return {}
+        scope, tell = self._live.scope, getattr(self._route(self._spec), "facts", None)
+        if tell is None:
+            return {}
+        return cast("Mapping[str, str]", tell(scope.name, scope.folder))
+
     def _checked(self, task: AnyTask, args: Args, kwargs: Mapping[str, Any]) -> ActionSpec:
-        with custom_context(**self._options.custom_context):
+        own = self._options.custom_context
+        with custom_context(**own) if own else nullcontext():
             return Calls(self._live, None).spec(task, args, kwargs)
 
     def _tell(self, observer: Observer) -> None:

@@ -7,8 +7,10 @@ from typing import Any
 from jupyter_server.extension.application import ExtensionApp
 from tornado.ioloop import IOLoop
 
+from flyte_jupyter.lab.endpoint import Endpoint
 from flyte_jupyter.lab.handlers import routes
 from flyte_jupyter.lab.stores import Stores
+from flyte_jupyter.lab.values import Values
 from flyte_jupyter.lab.watching import SCHEMA, SCHEMA_FILE, Watch
 
 
@@ -28,7 +30,8 @@ class FlyteRuns(ExtensionApp):
 
     def initialize_handlers(self) -> None:
         """Add the routes."""
-        self.handlers.extend(routes(self.stores))
+        shared = {"stores": self.stores, "values": Values()}
+        self.handlers.extend([*routes(self.stores), ("/flyte-jupyter/endpoint", Endpoint, shared)])
 
     async def stop_extension(self) -> None:
         """Close what is open."""

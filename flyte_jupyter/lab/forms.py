@@ -43,6 +43,8 @@ def _action(action: ActionState) -> dict[str, Any]:
         plain["attempts"] = [_attempt(attempt) for attempt in action.attempts]
     if action.failure is not None:
         plain["failure"] = _slim(action.failure, _FAILURE)
+    if action.asked:
+        plain["asked"] = dict(action.asked)
     return plain
 
 
@@ -66,7 +68,7 @@ def _plain_fields(kind: type, *others: str) -> tuple[tuple[str, Any], ...]:
     return tuple((f.name, None if f.name == "phase" else f.default) for f in shown)
 
 
-_ACTION = _plain_fields(ActionState, "attempts", "failure")
+_ACTION = _plain_fields(ActionState, "attempts", "failure", "asked")
 _ATTEMPT = _plain_fields(AttemptState, "failure", "limits")
 _FAILURE = _plain_fields(Failure)
 
@@ -95,35 +97,50 @@ def event_json(event: Event) -> dict[str, Any]:
     return plain
 
 
+_LOGS = "FROM logs WHERE run = (SELECT id FROM runs WHERE name = ?) AND action = ?"
+_STEP = 16
+"""So many rows of a log are read at once; they may be large."""
+
+LAST = 10**15
+"""Behind the row with this number there is none."""
+
+
 def logs(store: RunStore, run: str, action: str, after: int, size: int) -> dict[str, Any]:
     """Give what an action printed behind a row, about ``size`` characters of it.
 
-    ``{"rows": [[number, attempt, time, stream, text], ...], "more": False}``
+    ``{"rows": [[number, attempt, time, stream, text], ...], "more": False, "goes_on": False}``; the first row
+    may go on with a line that began before.
     """
     found: list[list[Any]] = []
-    room = size
-    sql = (
-        "SELECT seq, attempt, time, stream, text FROM logs"
-        " WHERE run = (SELECT id FROM runs WHERE name = ?) AND action = ? AND seq > ? ORDER BY seq LIMIT 16"
-    )
-    while room > 0:
-        rows = store.ask(sql, (run, action, after))
-        if not rows:
-            return {"rows": found, "more": False}
+    room, last = size, after
+    sql = f"SELECT seq, attempt, time, stream, text {_LOGS} AND seq > ? ORDER BY seq LIMIT {_STEP}"
+    more = True
+    while more and room > 0:
+        rows = store.ask(sql, (run, action, last))
+        more = bool(rows)
         for row in rows:
             found.append([*row[:4], redaction.redact(row[4])])
-            after, room = row[0], room - len(row[4])
+            last, room = row[0], room - len(row[4])
             if room <= 0:
                 break
-    return {"rows": found, "more": True}
+    goes_on = bool(found) and _is_open(store, (run, action, after), found[0])
+    return {"rows": found, "more": more, "goes_on": goes_on}
 
 
-def tail(store: RunStore, run: str, action: str, size: int) -> int:
-    """Tell behind which row about the last ``size`` characters that an action printed begin."""
-    sql = (
-        "SELECT seq FROM (SELECT seq, sum(length(text)) OVER (ORDER BY seq DESC) AS whole FROM logs"
-        " WHERE run = (SELECT id FROM runs WHERE name = ?) AND action = ?) WHERE whole > ? ORDER BY seq DESC"
-        " LIMIT 1"
-    )
-    found = store.ask(sql, (run, action, size))
-    return int(found[0][0]) if found else 0
+def _is_open(store: RunStore, place: tuple[str, str, int], row: Sequence[Any]) -> bool:
+    """Tell whether what was printed last up to a place has no end, so that a row goes on with it."""
+    sql = f"SELECT attempt, stream, substr(text, -1) {_LOGS} AND seq <= ? ORDER BY seq DESC LIMIT 1"
+    before = store.ask(sql, place)
+    return bool(before) and tuple(before[0][:2]) == (row[1], row[3]) and before[0][2] not in {"", "\n"}
+
+
+def tail(store: RunStore, run: str, action: str, size: int, until: int = LAST) -> int:
+    """Tell behind which row about the last ``size`` characters begin that an action printed up to a row."""
+    sql = f"SELECT seq, length(text) {_LOGS} AND seq <= ? ORDER BY seq DESC LIMIT {_STEP}"
+    room, last = size, until + 1
+    while rows := store.ask(sql, (run, action, last - 1)):
+        for last, length in rows:
+            if room < size and length > room:
+                return int(last)
+            room -= length
+    return 0

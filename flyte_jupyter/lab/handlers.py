@@ -17,6 +17,7 @@ from flyte_jupyter.lab.quickstart import quickstart
 from flyte_jupyter.lab.stopping import stop
 from flyte_jupyter.lab.stores import Stores, identity_of
 from flyte_jupyter.lab.values import Values
+from flyte_jupyter.notebook.render.marks import marks
 from flyte_jupyter.notebook.render.report import POLICY, report_page
 from flyte_jupyter.runs.state import ActionState
 from flyte_jupyter.runs.store import RunStore
@@ -54,7 +55,7 @@ class Handler(APIHandler):
         """
 
         def on_store() -> Any:
-            store = self.stores.near(self.get_query_argument("near", ""))
+            store = self.stores.near(self.get_query_argument("near", "", strip=False))
             if store is None:
                 raise RunNotFoundError("nothing was recorded here yet")
             return work(store)
@@ -64,7 +65,7 @@ class Handler(APIHandler):
     @property
     def said(self) -> Mapping[str, str]:
         """The request's query."""
-        return {name: self.get_query_argument(name) for name in self.request.query_arguments}
+        return {name: self.get_query_argument(name, strip=False) for name in self.request.query_arguments}
 
 
 async def translated(work: Any) -> Any:
@@ -94,7 +95,7 @@ class Status(Handler):
     @authorized
     async def get(self) -> None:
         """``{"version": ..., "store": id, or null where nothing was recorded}``."""
-        path = self.get_query_argument("near", "")
+        path = self.get_query_argument("near", "", strip=False)
         store = await translated(asyncio.to_thread(self.stores.near, path))
         self.finish(json.dumps({"version": __version__, "store": identity_of(store) if store else None}))
 
@@ -141,6 +142,16 @@ class Row(Handler):
         self.finish(json.dumps(row))
 
 
+class Marks(Handler):
+    """What tells calls of one task apart."""
+
+    @web.authenticated
+    @authorized
+    async def get(self, run: str) -> None:
+        """``{"marks": {action: the inputs in which it differs from others of its name}}``."""
+        await self.answer(lambda store: {"marks": dict(marks(store.state(run).actions.values()))})
+
+
 class Events(Handler):
     """What happened behind an event."""
 
@@ -158,16 +169,24 @@ class Logs(Handler):
     @web.authenticated
     @authorized
     async def get(self, run: str, action: str) -> None:
-        """Give rows behind ``after``, those that hold ``search``, or about the last ``tail`` characters."""
+        """Give rows behind ``after``, or from about ``tail`` characters before the row ``until``.
+
+        With ``search``, lines that hold that text; see ``searching.found``.
+        """
         said = self.said
 
         def work(store: RunStore) -> Any:
             after = listing.whole(said, "after", 0)
-            size = min(_MOST_CHARACTERS, max(1, listing.whole(said, "size", _CHARACTERS)))
             if said.get("search"):
-                return searching.found(store, run, action, said["search"], after)
+                line = listing.whole(said, "line", 0) if said.get("line") else None
+                attempt = listing.whole(said, "attempt", 0)
+                return searching.found(
+                    store, run, action, said["search"], after=after, line=line, attempt=attempt
+                )
+            size = min(_MOST_CHARACTERS, max(1, listing.whole(said, "size", _CHARACTERS)))
             if said.get("tail"):
-                after = forms.tail(store, run, action, listing.whole(said, "tail", _CHARACTERS))
+                until = listing.whole(said, "until", forms.LAST)
+                after = forms.tail(store, run, action, listing.whole(said, "tail", _CHARACTERS), until)
             return {"begins": after, **forms.logs(store, run, action, after, size)}
 
         await self.answer(work)
@@ -264,6 +283,7 @@ def routes(stores: Stores) -> list[tuple[str, type[Handler], dict[str, Any]]]:
         run: OneRun,
         f"{run}/row": Row,
         f"{run}/events": Events,
+        f"{run}/marks": Marks,
         f"{run}/abort": Abort,
         f"{run}/compare/([^/]+)": Comparison,
         f"{run}{action}/logs": Logs,

@@ -1,4 +1,4 @@
-"""Stops a run from the server: asks its kernel to, or interrupts any other process that drives it."""
+"""Stops a run from the server: asks its kernel or endpoint to, or interrupts its process."""
 
 import signal
 import socket
@@ -7,6 +7,7 @@ import time
 import psutil
 
 from flyte_jupyter.errors import RuntimeUserError
+from flyte_jupyter.loading import load
 from flyte_jupyter.runs.asking import ask_to_stop, forget_asking
 from flyte_jupyter.runs.run import Run
 from flyte_jupyter.runs.state import Phase, RunState
@@ -31,6 +32,9 @@ def stop(store: RunStore, name: str) -> Phase:
     run = Run(store, name)
     if run.done():
         return run.phase
+    if place := run.state.source.get("served"):
+        load("flyte_jupyter.endpoint.asking:abort_run")(store.folder, name, place, "stopped in JupyterLab")
+        return _phase_after(run)
     if run.state.source.get("execution"):
         ask_to_stop(store, name)
         try:

@@ -20,6 +20,7 @@ class Stores:
         self._root = root.resolve()
         self._lock = threading.Lock()
         self._open: dict[Path, RunStore] = {}
+        self._awaited: set[Path] = set()
 
     def near(self, path: str) -> RunStore | None:
         """Give the store that a notebook's kernel uses; None where nothing was recorded yet.
@@ -31,14 +32,31 @@ class Stores:
             ValueError: the path leads out of the root.
             StoreError: the store cannot be read.
         """
-        home = Settings.load(self._folder(path)).home.resolve()
-        if not (home / "runs.db").exists():
-            return None
+        home = self.home(path)
         with self._lock:
+            if not _is_store(home):
+                self._awaited.add(home)
+                return None
             store = self._open.get(home)
             if store is None or store.gone:
                 store = self._open[home] = RunStore.open(home)
             return store
+
+    def arrived(self) -> list[RunStore]:
+        """Open the stores that were asked for before they were there, and are there now."""
+        with self._lock:
+            homes = {home for home in self._awaited if _is_store(home)}
+            self._awaited -= homes
+            self._open |= {home: RunStore.open(home) for home in homes if home not in self._open}
+            return [self._open[home] for home in homes]
+
+    def home(self, path: str) -> Path:
+        """Name the folder of the store that a notebook's kernel uses, whether or not it is there.
+
+        Raises:
+            ValueError: the path leads out of the root.
+        """
+        return Settings.load(self._folder(path)).home.resolve()
 
     def __iter__(self) -> Iterator[RunStore]:
         """Give the stores that are open and still there."""
@@ -55,6 +73,10 @@ class Stores:
         if not found.is_relative_to(self._root):
             raise ValueError(f"{path!r} is outside of the folder that this server serves")
         return found
+
+
+def _is_store(home: Path) -> bool:
+    return (home / "runs.db").exists()
 
 
 def identity_of(store: RunStore) -> str:

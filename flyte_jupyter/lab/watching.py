@@ -1,13 +1,13 @@
 """Sees what any process records in the stores, and tells it on Jupyter's event bus."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from flyte_jupyter.errors import StoreError
-from flyte_jupyter.lab.stores import identity_of
+from flyte_jupyter.lab.stores import Stores, identity_of
 from flyte_jupyter.runs.store import RunStore
 
 SCHEMA = "urn:flyte-jupyter:runs-changed:v1"
@@ -36,7 +36,7 @@ class Watch:
         tell: is given the data of one event.
     """
 
-    def __init__(self, stores: Iterable[RunStore], tell: Tell) -> None:
+    def __init__(self, stores: Stores, tell: Tell) -> None:
         self._stores = stores
         self._tell = tell
         self._places: dict[RunStore, dict[str, int]] = {}
@@ -53,6 +53,8 @@ class Watch:
         """Look once; gives an event for each store in which something is new."""
         self._looks += 1
         found = []
+        with suppress(StoreError):
+            self._places |= {store: dict.fromkeys(_NOW, 0) for store in self._stores.arrived()}
         for store in self._stores:
             with suppress(StoreError):  # it is being replaced or removed; the next look sees which
                 if self._looks % _RECOVERY == 0:

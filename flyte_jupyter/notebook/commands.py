@@ -38,8 +38,12 @@ def run(given: Given, here: Here) -> Any:
 
 
 def show(given: Given, here: Here) -> None:
-    """Show a run's card."""
-    here.show(bundle_of(run_of(given.run, here)))
+    """Show a run's card; one that goes on at an endpoint without its kernel is followed on from here."""
+    found = run_of(given.run, here)
+    note = load("flyte_jupyter.engine.attached:resumed")(found)
+    if note:
+        print(note)  # noqa: T201 - the cell's output
+    here.show(bundle_of(found))
 
 
 def report(given: Given, here: Here) -> None:
@@ -93,12 +97,19 @@ def env(_given: Given, here: Here) -> None:
         "Python": platform.python_version(),
         "Store": str(setup.store().folder),
         "Mode": setup.mode,
-        "There": setup.there.name if setup.there is not None else "nothing is connected",
+        "There": "the endpoint of the settings or the store" if setup.there is None else setup.there.name,
         "Notebook": here.cells.notebook(),
         "Runs going on": len(here.blocks.live()),
         "Environments": {name: _tasks(found) for name, found in environments().items()} or "none",
     }
     here.show({"text/html": str(object_html("Kernel", facts)), "text/plain": object_text("Kernel", facts)})
+
+
+def connect(given: Given, _here: Here) -> None:
+    """Connect the kernel to an endpoint, once that answers."""
+    found = load("flyte_jupyter.terminal.connecting:place")(given.url)
+    print(load("flyte_jupyter.terminal.connecting:told")(found))  # noqa: T201 - the cell's output
+    process.change(there=found)
 
 
 def frame(given: Given, here: Here) -> Any:
@@ -109,6 +120,10 @@ def frame(given: Given, here: Here) -> Any:
 def _tasks(found: Any) -> str:
     names = [task.short_name for task in found.tasks.values()] if isinstance(found, TaskEnvironment) else []
     return ", ".join(names) or "no tasks"
+
+
+def _for_connect(to: argparse.ArgumentParser) -> None:
+    load("flyte_jupyter.terminal.arguments:connect")(to)
 
 
 def _for_run(to: argparse.ArgumentParser) -> None:
@@ -181,6 +196,13 @@ COMMANDS = (
     *stale.COMMANDS,
     *again.COMMANDS,
     *content.COMMANDS,
+    Command(
+        name="connect",
+        does="connect to the endpoint of hybrid and remote runs; without a URL to the store's own",
+        example="connect http://localhost:8090",
+        act=connect,
+        arguments=_for_connect,
+    ),
     Command(name="env", does="show what the kernel is connected to", example="env", act=env),
 )
 """In the order in which ``%flyte --help`` lists them."""

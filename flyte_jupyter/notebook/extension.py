@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Any
 
 from IPython.core.error import UsageError
@@ -23,11 +24,28 @@ from flyte_jupyter.notebook.wakeup import wake_on_signal
 _loaded: dict[int, ExitStack] = {}
 
 
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """What is known of a notebook's cells when the extension is taken away, and in which execution that is.
+
+    Another load in the same execution is a reload and goes on with it. Later, cells have run unseen in
+    between, and what was known may be wrong.
+    """
+
+    execution: tuple[int, str]
+    cells: Cells
+    following: lineage_cells.Following
+
+
+_left: dict[int, _Left] = {}
+
+
 def load(shell: Any) -> None:
     """Add the magics, their completion, the displays and the presentation of errors to a shell."""
     unload(shell)
     with ExitStack() as undo:
-        cells = Cells(shell)
+        left = _left_by_a_reload(shell)
+        cells = left.cells if left else Cells(shell)
         magics = _magics(shell, cells)
         blocks = magics.blocks = Blocks(cells, _publisher(shell), lambda: magics.show_after)
         undo.callback(blocks.close)
@@ -42,10 +60,11 @@ def load(shell: Any) -> None:
         undo.callback(_add(shell.input_transformers_cleanup, forming(shell, CELL), at=0))
         undo.callback(_add(shell.input_transformers_post, awaiting(shell, lambda: magics.here)))
         undo.callback(_on(shell, "pre_run_cell", cells.begin))
-        magics.following, unfollow = lineage_cells.connect(shell, cells)
+        magics.following, unfollow = lineage_cells.connect(shell, cells, left.following if left else None)
         undo.callback(unfollow)
+        undo.callback(_leaving(shell, cells, magics.following))
         undo.callback(_add(shell.Completer.custom_matchers, completion.matcher(magics.here)))
-        if (loading := cells.going_on()) is not None:
+        if left is None and (loading := cells.going_on()) is not None:
             cells.begin(loading)
             magics.following.begin(loading)
         undo.callback(_on(shell, "post_run_cell", _interrupts(blocks, cells)))
@@ -62,6 +81,24 @@ def unload(shell: Any) -> None:
     stack = _loaded.pop(id(shell), None)
     if stack is not None:
         stack.close()
+
+
+def _left_by_a_reload(shell: Any) -> _Left | None:
+    """Give what was known of the cells until a moment ago; None where this is no reload."""
+    left = _left.pop(id(shell), None)
+    return left if left is not None and left.execution == _execution(shell, left.cells) else None
+
+
+def _leaving(shell: Any, cells: Cells, following: lineage_cells.Following) -> Callable[[], None]:
+    def leave() -> None:
+        _left[id(shell)] = _Left(_execution(shell, cells), cells, following)
+
+    return leave
+
+
+def _execution(shell: Any, cells: Cells) -> tuple[int, str]:
+    """Tell executions of cells apart, those that are not counted, too."""
+    return shell.execution_count, cells.message()
 
 
 def _magics(shell: Any, cells: Cells) -> FlyteMagics:

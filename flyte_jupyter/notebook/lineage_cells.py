@@ -159,9 +159,17 @@ class _Ending:
         self._of.over.add(self._run)
 
 
-def connect(shell: Any, cells: Cells) -> tuple[Following, Callable[[], None]]:
-    """Follow a shell's cells; gives what follows them, and the undo. The cells must be connected before."""
-    following = Following(shell, cells)
+def connect(
+    shell: Any, cells: Cells, following: Following | None = None
+) -> tuple[Following, Callable[[], None]]:
+    """Follow a shell's cells; gives what follows them, and the undo. The cells must be connected before.
+
+    Args:
+        shell: the interactive shell.
+        cells: follows its cells.
+        following: what followed them until now and goes on; None where nothing did.
+    """
+    following = following or Following(shell, cells)
     undo = process.observe(following)
     shell.events.register("pre_run_cell", following.begin)
     shell.events.register("post_run_cell", following.end)

@@ -6,8 +6,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from flyte_jupyter.engine.failures import trim
 from flyte_jupyter.errors import Error
+from flyte_jupyter.runs.failures import trim
 
 _HERE = Path(__file__).parent
 _PACKAGE = _HERE.parent

@@ -66,6 +66,10 @@ class AttemptState:
         cpu: seconds of CPU time that it used, where that was measured.
         peak: the most memory that it used, in bytes, where that was measured.
         limits: what was limited, and by which means.
+        read: bytes read from storage, where that was measured.
+        written: bytes written to storage, where that was measured.
+        gpu: seconds that its GPUs were busy, where that was measured.
+        gpu_memory: the most memory of its GPUs, in bytes, where that was measured.
     """
 
     number: int
@@ -77,6 +81,10 @@ class AttemptState:
     cpu: float | None = None
     peak: int | None = None
     limits: Mapping[str, str] = field(default_factory=dict)
+    read: int | None = None
+    written: int | None = None
+    gpu: float | None = None
+    gpu_memory: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +112,7 @@ class ActionState:
         outputs: its outputs, packed; None where they are not kept.
         report: the digest of its report's HTML.
         tabs: the report's tabs.
+        asked: what it asks of a machine: {"cpu": "2", "memory": "4Gi"}.
     """
 
     name: str
@@ -126,6 +135,7 @@ class ActionState:
     outputs: bytes | None = None
     report: str = ""
     tabs: tuple[str, ...] = ()
+    asked: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def place(self) -> str:
@@ -187,12 +197,14 @@ def _reset(action: Any, time: float) -> None:
     action.what = "task"
     action.phase = Phase.QUEUED
     action.tabs = ()
+    action.asked = {}
 
 
 def _reopened_attempt(attempt: AttemptState) -> Any:
     new = _attempt(attempt.number, attempt.place, attempt.started)
     new.ended, new.failure, new.retry_in = attempt.ended, attempt.failure, attempt.retry_in
-    new.cpu, new.peak, new.limits = attempt.cpu, attempt.peak, attempt.limits
+    for name in _USED:
+        setattr(new, name, getattr(attempt, name))
     return new
 
 
@@ -202,6 +214,7 @@ def _attempt(number: int, place: str, started: float | None) -> Any:
     new.place = place
     new.started = started
     new.ended = new.failure = new.retry_in = new.cpu = new.peak = None
+    new.read = new.written = new.gpu = new.gpu_memory = None
     new.limits = {}
     return new
 
@@ -218,6 +231,7 @@ def _queued(action: Any, event: ActionQueued) -> None:
     action.what = event.what
     action.version = event.version
     action.inputs = event.inputs
+    action.asked = event.asked
 
 
 def _started(action: Any, event: AttemptStarted) -> None:
@@ -230,7 +244,9 @@ def _started(action: Any, event: AttemptStarted) -> None:
 def _used(action: Any, event: AttemptUsed) -> None:
     if action.attempts and action.attempts[-1].number == event.attempt:
         last = action.attempts[-1]
-        last.cpu, last.peak, last.limits = event.cpu, event.peak, event.limits
+        last.cpu, last.peak, last.limits = event.cpu, event.peak or None, event.limits
+        last.read, last.written = event.read or None, event.written or None
+        last.gpu, last.gpu_memory = event.gpu or None, event.gpu_memory or None
 
 
 def _attempt_failed(action: Any, event: AttemptFailed) -> None:
@@ -280,6 +296,7 @@ def _end(action: Any, time: float, phase: Phase, failure: Failure | None = None)
         last.ended, last.failure = time, failure
 
 
+_USED = ("cpu", "peak", "limits", "read", "written", "gpu", "gpu_memory")
 _ALWAYS = frozenset({ActionQueued, ReportWritten})
 _RULES: dict[type[Event], Callable[[Any, Any], None]] = {
     ActionQueued: _queued,

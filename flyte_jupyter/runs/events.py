@@ -67,6 +67,7 @@ class ActionQueued(Event):
         what: "task" or "trace".
         inputs: its inputs, packed (``types.packed``); None where they are not kept.
         version: the task's cache version, empty where it is not cached.
+        asked: what it asks of a machine: {"cpu": "2", "memory": "4Gi", "gpu": "T4:1"}.
     """
 
     kind: ClassVar[str] = "queued"
@@ -77,6 +78,7 @@ class ActionQueued(Event):
     what: str = "task"
     inputs: bytes | None = None
     version: str = ""
+    asked: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,8 +97,12 @@ class AttemptUsed(Event):
     Args:
         attempt: its number.
         cpu: seconds of CPU time.
-        peak: the most memory, in bytes.
+        peak: the most memory, in bytes; 0 where that is not measured, as everywhere below.
         limits: what was limited, and by which means: {"memory": "128Mi, cgroup v1"}.
+        read: bytes read from storage; what is in memory already is not counted.
+        written: bytes written to storage.
+        gpu: seconds that its GPUs were busy, added up.
+        gpu_memory: the most memory of its GPUs, in bytes.
     """
 
     kind: ClassVar[str] = "used"
@@ -104,6 +110,10 @@ class AttemptUsed(Event):
     cpu: float = 0.0
     peak: int = 0
     limits: Mapping[str, str] = field(default_factory=dict)
+    read: int = 0
+    written: int = 0
+    gpu: float = 0.0
+    gpu_memory: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,6 +253,29 @@ class ImageStep(Event):
     size: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceCompared(Event):
+    """A place was compared with the process that drives the run, once for each task that runs there.
+
+    What differs is told by name: python, platform, "package numpy", "variable HOME"; of variables only that
+    they are set. What one of the two has not is in the other mapping only.
+
+    Args:
+        task: qualified name of the task; the packages are those that it uses.
+        place: where it runs: process, container, ...
+        image: the image there; empty for none.
+        here: what differs, as it is in the process that drives the run.
+        there: the same, as it is in that place.
+    """
+
+    kind: ClassVar[str] = "place"
+    task: str
+    place: str
+    image: str = ""
+    here: Mapping[str, str] = field(default_factory=dict)
+    there: Mapping[str, str] = field(default_factory=dict)
+
+
 Emit: TypeAlias = Callable[[Event], None]
 """What a backend is given to say what happens. Cheap, never raises, from any thread."""
 
@@ -251,6 +284,7 @@ KINDS: Mapping[str, type[Event]] = {
     for c in (
         RunStarted, ActionQueued, AttemptStarted, AttemptUsed, AttemptFailed, CacheChecked, ReportWritten,
         ActionSucceeded, ActionFailed, ActionAborted, RunInterrupted, TaskSeen, ImageStep,
+        PlaceCompared,
     )
 }  # fmt: skip
 

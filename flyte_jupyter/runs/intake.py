@@ -16,6 +16,7 @@ import msgpack  # type: ignore[import-untyped]
 from flyte_jupyter.runs.events import Event
 from flyte_jupyter.runs.journal import EVENT, RESULT, Journal
 from flyte_jupyter.runs.packed import packer
+from flyte_jupyter.runs.recent import Recent
 
 _FROM, _TEXT = itemgetter(0, 1, 2, 3), itemgetter(4)
 
@@ -92,6 +93,7 @@ class Intake:
         self._lock = RLock()  # a finaliser that runs in the middle of an append may append, too
         self.journal = Journal(self._folder)
         self._pack = packer()
+        self.recent = Recent()
         self._batch = Batch()
         self._texts: deque[tuple[str, str, int, str, str]] = deque()
         self._texts_since = time()
@@ -104,6 +106,7 @@ class Intake:
             with self._lock:
                 body = self._pack(event)
                 self._batch.events.append((event, body))
+                self.recent.note(event, len(body))
                 self.journal.write(EVENT, event.run, body)
         except OSError as error:
             self._fail(error, False)
@@ -129,6 +132,7 @@ class Intake:
 
     def log(self, run: str, action: str, attempt: int, stream: str, text: str) -> None:
         """Take text that an attempt wrote."""
+        self.recent.hear(run)
         self._texts.append((run, action, attempt, stream, text))  # one step: it needs no lock
         if not self.awake:
             self._texts_since = time()
@@ -184,6 +188,11 @@ class Intake:
         with self._lock:
             journal, self.journal = self.journal, Journal(self._folder)
             return journal.close()
+
+    def forget(self) -> None:
+        """Forget the last runs, some of which may have been removed."""
+        with self._lock:
+            self.recent.clear()
 
     def beat(self) -> None:
         """Say that this process lives, while it has nothing else to say."""

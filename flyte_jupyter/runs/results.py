@@ -26,6 +26,7 @@ __all__ = ["Entry", "ResultCache", "SingleFlight"]
 _INLINE = 1 << 16  # bytes of outputs that the database holds; more of them are a blob
 _BLOB = re.compile(rb"blob://([0-9a-f]{32})")
 _COLUMNS = "key, task, version, inputs, created, used, hits, size, digest, body"
+_PLACES = {name: place for place, name in enumerate(_COLUMNS.split(", "))}
 _AS_BLOB = bytes(bytearray(b"the first blob"))  # stands for outputs that are a blob; known by identity
 _FIRST_WAIT, _LONGEST_WAIT = 0.001, 0.05
 
@@ -95,16 +96,16 @@ class ResultCache:
         """Find the result that explains a miss best.
 
         The newest of the task with the same inputs; else with the same version; else the newest. Its
-        blobs may be gone, and one that was put a moment ago may not be found.
+        blobs may be gone.
         """
         task = text(task)
-        for same, value in (("inputs", inputs_digest), ("version", text(version)), ("", "")):
-            where, values = (f"AND {same} = ?", (task, value)) if value else ("", (task,))
-            if value or not same:
-                tail = f"WHERE task = ? {where} ORDER BY created DESC LIMIT 1"
-                entry = next(self._rows(tail, values), None)
-                if entry is not None:
-                    return entry
+        new = [row for row in reversed(self._store.pending_results()) if row[_PLACES["task"]] == task]
+        for same, value in (("inputs", inputs_digest), ("version", text(version)), ("task", task)):
+            if row := next((row for row in new if value and row[_PLACES[same]] == value), None):
+                return _entry(row)
+            tail = f"WHERE task = ? AND {same} = ? ORDER BY created DESC LIMIT 1"
+            if value and (entry := next(self._rows(tail, (task, value)), None)) is not None:
+                return entry
         return None
 
     def clear(self, task: str | None = None, older_than: float | None = None, key: str | None = None) -> int:

@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,8 +18,10 @@ from flyte_jupyter.errors import (
     RuntimeUserError,
     TaskTimeoutError,
 )
+from flyte_jupyter.loading import load
 from flyte_jupyter.runs.both import ActionInputs, ActionOutputs, Ready, both
 from flyte_jupyter.runs.events import ROOT, Failure
+from flyte_jupyter.runs.parity import Difference, differences
 from flyte_jupyter.runs.state import ActionState, AttemptState, Phase, RunState
 from flyte_jupyter.runs.store import LogRow, RunStore
 from flyte_jupyter.runs.values import read
@@ -276,7 +279,16 @@ class Run(Ready):
                 {"name": a.name, "task": a.task, "phase": a.phase.value, "attempts": len(a.attempts)}
                 for a in state.actions.values()
             ],
+            "parity": [asdict(one) for one in self.parity()],
         }
+
+    def parity(self) -> tuple[Difference, ...]:
+        """Give what differed from the kernel in the places where its bodies ran.
+
+        That is the version of Python, the platform, versions of the packages that the tasks use, and names
+        of environment variables.
+        """
+        return differences(self.state.compared.values())
 
     def raise_for_status(self) -> None:
         """Raise if it did not succeed."""
@@ -317,23 +329,32 @@ class Run(Ready):
     def get(cls, name: str, store: RunStore | None = None) -> "Run":
         """Find a run by its name, or by the beginning of it where that is unique.
 
+        One that goes on at an endpoint, and whose process is gone, is followed on from here.
+
         Raises:
             RunNotFoundError: there is none, or several begin like that.
         """
-        where = store or RunStore.here()
+        where = store or _connected()
         if is_known(where, name):
-            return cls(where, name)
+            return cls._picked_up(where, name)
         found = [row.name for row in where.runs(text=name) if row.name.startswith(name)]
         if len(found) != 1:
             what = "no run" if not found else f"{len(found)} runs"
             raise RunNotFoundError(f"{what} named {name!r} in {where.folder}; list them: flyte-jupyter runs")
-        return cls(where, found[0])
+        return cls._picked_up(where, found[0])
 
     @classmethod
     def listall(cls, limit: int = 100, store: RunStore | None = None, **filters: Any) -> "Iterator[Run]":
         """Give the newest runs first; filters are phase, task, notebook and text."""
-        where = store or RunStore.here()
+        where = store or _connected()
         return (cls(where, row.name) for row in where.runs(limit=limit, **filters))
+
+    @classmethod
+    def _picked_up(cls, store: RunStore, name: str) -> "Run":
+        row = store.run(name)
+        if row.mode == "remote" and row.phase in (Phase.INTERRUPTED, Phase.FAILED):
+            load("flyte_jupyter.engine.attached:attach")(store, name)
+        return cls(store, name)
 
     def _outputs(self) -> ActionOutputs:
         if self._control is None:
@@ -348,6 +369,12 @@ class Run(Ready):
             return f"<run {self.name}>"
         seconds = (state.ended or time.time()) - state.started
         return f"<run {self.name}: {state.task} {state.phase.value} in {seconds:.2f} s>"
+
+
+def _connected() -> RunStore:
+    """Open the store that this process is connected to."""
+    found: RunStore = load("flyte_jupyter.engine.setup:process").setup.store()
+    return found
 
 
 _driven: dict[tuple[int, Path, str], Control] = {}

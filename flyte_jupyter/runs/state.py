@@ -15,6 +15,7 @@ from flyte_jupyter.runs.events import (
     ActionQueued,
     Event,
     Failure,
+    PlaceCompared,
     RunInterrupted,
     RunStarted,
     TaskSeen,
@@ -39,6 +40,7 @@ class RunState:
         actions: its actions by name, in the order of their first events. Not to be changed.
         called: the names of the actions that an action called, in order. Not to be changed.
         seen: the code of the tasks that it met, by qualified name. Not to be changed.
+        compared: how places differ from the driving process, by place, image and task. Not to be changed.
     """
 
     name: str
@@ -52,6 +54,7 @@ class RunState:
     actions: dict[str, ActionState] = field(default_factory=dict)
     called: dict[str, dict[str, None]] = field(default_factory=dict, repr=False)
     seen: dict[str, TaskSeen] = field(default_factory=dict, repr=False)
+    compared: dict[tuple[str, str, str], PlaceCompared] = field(default_factory=dict, repr=False)
 
     @property
     def root(self) -> ActionState:
@@ -75,7 +78,8 @@ class RunState:
     def snapshot(self) -> "RunState":
         """Copy it, so that advancing the original leaves the copy as it is."""
         called = {parent: dict(names) for parent, names in self.called.items()}
-        return replace(self, actions=dict(self.actions), called=called, seen=dict(self.seen))
+        seen, compared = dict(self.seen), dict(self.compared)
+        return replace(self, actions=dict(self.actions), called=called, seen=seen, compared=compared)
 
 
 def fold(events: Iterable[Event]) -> RunState | None:
@@ -90,8 +94,8 @@ def fold(events: Iterable[Event]) -> RunState | None:
         if kind is RunInterrupted:
             for action in drafts.values():
                 apply(action, event)
-        elif isinstance(event, TaskSeen):
-            _see(state, event)
+        elif isinstance(event, TaskSeen | PlaceCompared):
+            _note(state, event)
         elif kind is not RunStarted:
             name = event.action
             action = drafts.get(name)
@@ -116,8 +120,8 @@ def advance(state: RunState | None, event: Event) -> RunState:
     if isinstance(event, RunInterrupted):
         for action in [action for action in state.actions.values() if action.ended is None]:
             state.actions[action.name] = _applied(reopened(action), event)
-    elif isinstance(event, TaskSeen):
-        _see(state, event)
+    elif isinstance(event, TaskSeen | PlaceCompared):
+        _note(state, event)
     elif not isinstance(event, RunStarted):
         old = state.actions.get(event.action)
         action = _applied(reopened(old) if old else begun(event.action, event.time), event)
@@ -150,6 +154,13 @@ def _place(state: RunState, name: str, parent: str | None) -> None:
         state.called.setdefault(parent, {})[name] = None
 
 
+def _note(state: RunState, event: TaskSeen | PlaceCompared) -> None:
+    if isinstance(event, TaskSeen):
+        _see(state, event)
+    else:
+        state.compared[event.place, event.image, event.task] = event
+
+
 def _see(state: RunState, event: TaskSeen) -> None:
     """Keep the code of a task; several versions in one run are none that holds for all of its actions."""
     before = state.seen.get(event.task)
@@ -167,6 +178,9 @@ def to_plain(state: RunState) -> dict[str, Any]:
     return out | {"actions": [_slim(action) for action in state.actions.values()]}
 
 
+_ASIDE = frozenset({"actions", "called", "seen", "compared"})
+
+
 def _slim(value: Any) -> Any:
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
@@ -176,7 +190,5 @@ def _slim(value: Any) -> Any:
         return dict(value)
     if not isinstance(value, RunState | ActionState | AttemptState | Failure):
         return value
-    pairs = (
-        (f, getattr(value, f.name)) for f in fields(value) if f.name not in {"actions", "called", "seen"}
-    )
+    pairs = ((f, getattr(value, f.name)) for f in fields(value) if f.name not in _ASIDE)
     return {f.name: _slim(v) for f, v in pairs if f.name == "phase" or v not in (f.default, {})}

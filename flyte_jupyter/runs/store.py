@@ -166,6 +166,9 @@ class RunStore:
         Raises:
             RunNotFoundError: there is no such run.
         """
+        recent = self._writer.intake.recent.events(run)
+        if recent and (whole := fold(recent)) is not None:
+            return whole
         with self._folding:
             state, after = self._states.pop(run, (None, 0))
             new = self.events(run, after)
@@ -229,6 +232,8 @@ class RunStore:
             tail: only the last so many lines.
             after: only rows with numbers above this.
         """
+        if self._writer.intake.recent.is_silent(run):
+            return []
         self._writer.settle()
         return self._reader.logs(run, action, attempt, tail, after)
 
@@ -250,7 +255,9 @@ class RunStore:
             keep_runs = settings.keep_runs if keep_runs is None else keep_runs
             max_bytes = settings.max_bytes if max_bytes is None else max_bytes
         with writable(self.folder), translated(self._path), gate:
-            return sweep(self, keep_runs, max_bytes)
+            swept = sweep(self, keep_runs, max_bytes)
+        self._writer.intake.forget()
+        return swept
 
     # For the parts of the store that are files of their own.
 
@@ -277,6 +284,10 @@ class RunStore:
     def pending_result(self, key: str) -> Row | None:
         """Find a row that is not in the database yet."""
         return self._writer.intake.results.get(key)
+
+    def pending_results(self) -> list[Row]:
+        """Give the rows that are not in the database yet, the newest last."""
+        return list(self._writer.intake.results.values())
 
     def end(self) -> None:
         """Write the rest and close; the journal keeps what cannot be written."""

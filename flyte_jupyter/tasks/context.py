@@ -47,6 +47,10 @@ class Submit(Protocol):
         """Record a helper's call as an action of its own."""
 
 
+Publish = Callable[[str, Report], None]
+"""Keeps a flushed report of the action of the given name."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunScope:
     """What all actions of one run share.
@@ -85,7 +89,7 @@ class RunScope:
     project: str | None = None
     domain: str | None = None
     continues: str = ""
-    publish: Callable[[str, Report], None] | None = None
+    publish: Publish | None = None
 
     @property
     def base_dir(self) -> Path:

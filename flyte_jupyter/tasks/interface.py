@@ -2,7 +2,7 @@
 
 import inspect
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -132,6 +132,14 @@ class Interface:
         if self._result == "one":
             return values[0]
         return tuple(values) if self._result == "tuple" else self._result(*values)
+
+    def returning(self, types: Sequence[Any]) -> Any:
+        """Give the return annotation for other types of the outputs, in the same order."""
+        if self._result == "none":
+            return None
+        if self._result == "one":
+            return types[0]
+        return tuple[tuple(types)] if self._result == "tuple" else self._result  # type: ignore[misc] # as it is written
 
     def named(self, result: Any) -> dict[str, Any]:
         """Name the outputs in what the function returned.

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from flyte_jupyter.tasks.cache import Cache
     from flyte_jupyter.tasks.image import Image
     from flyte_jupyter.tasks.interface import Interface
+    from flyte_jupyter.tasks.pod import PodTemplate
     from flyte_jupyter.tasks.policies import RetryStrategy, ReusePolicy, Timeout
     from flyte_jupyter.tasks.resources import Resources
     from flyte_jupyter.tasks.secret import Secret
@@ -33,6 +34,13 @@ class TaskSpec:
         secrets: what to inject.
         report: whether the report is flushed at the end.
         max_inline_io_bytes: the most bytes of inputs, and of outputs, that travel inline.
+        docs: its description.
+        queue: the queue of a cluster; this and what follows are for places that have clusters.
+        service_account: the account on a cluster.
+        pod_template: Kubernetes details.
+        interruptible: whether it may run on machines that can be taken away.
+        place: where it runs, wherever its caller runs; None where the run's mode says.
+        deployed: what stands for it at that place, if it has no code here.
     """
 
     name: str
@@ -51,6 +59,13 @@ class TaskSpec:
     report: bool = False
     max_inline_io_bytes: int = 10 * 1024 * 1024
     plugin_config: Any = None
+    docs: str = ""
+    queue: str | None = None
+    service_account: str | None = None
+    pod_template: "PodTemplate | str | None" = None
+    interruptible: bool = False
+    place: Any = None
+    deployed: Any = None
 
     @cached_property
     def plain(self) -> bool:
@@ -62,6 +77,15 @@ class TaskSpec:
             or self.env_vars
             or self.secrets
         )
+
+    @cached_property
+    def asked(self) -> Mapping[str, str]:
+        """What it asks of a machine, for the record: {"cpu": "2", "memory": "4Gi", "gpu": "T4:1"}."""
+        found, device = self.resources.requests, self.resources.get_device()
+        if device is None:
+            return found
+        words = (device.device or "", device.partition or "", str(device.quantity))
+        return {**found, "gpu": ":".join(filter(None, words))}
 
     @cached_property
     def interface_digest(self) -> str:

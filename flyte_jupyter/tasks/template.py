@@ -227,6 +227,11 @@ class AsyncFunctionTaskTemplate(TaskTemplate[P, R]):
             report=self.report,
             max_inline_io_bytes=self.max_inline_io_bytes,
             plugin_config=self.plugin_config,
+            docs=self.docs.description if self.docs else "",
+            queue=self.queue,
+            service_account=self.service_account,
+            pod_template=self.pod_template,
+            interruptible=self.interruptible,
         )
 
     @property

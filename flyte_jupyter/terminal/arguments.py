@@ -1,6 +1,7 @@
 """What the commands take: their arguments and options."""
 
 import argparse
+import sys
 
 from flyte_jupyter.config import MODES
 from flyte_jupyter.engine.options import ISOLATIONS
@@ -194,6 +195,40 @@ def graph(to: argparse.ArgumentParser) -> None:
     to.add_argument(
         "what", metavar="RUN", nargs="?", default=LAST, help=f"{NAMED}; or a notebook: NOTEBOOK.ipynb"
     )
+
+
+def connect(to: argparse.ArgumentParser) -> None:
+    """Take which endpoint."""
+    to.add_argument(
+        "url", metavar="URL", nargs="?", help="an endpoint; that of the settings, else the store's own"
+    )
+
+
+def serve(to: argparse.ArgumentParser) -> None:
+    """Take which store to serve, and how."""
+    to.add_argument("--store", metavar="DIR", help="the store's folder; that of this folder if not given")
+    to.add_argument(
+        "--port", type=options.count, default=0, metavar="N", help="that of last time if not given"
+    )
+    to.add_argument(
+        "--slots", type=options.count, default=0, metavar="N",
+        help="run so many tasks at once; as many as there are cores if not given",
+    )  # fmt: skip
+    to.add_argument(
+        "--python", default=sys.executable, metavar="FILE", help="the interpreter of tasks; it has flyte"
+    )
+    to.add_argument(
+        "--workers", choices=("forked", "cold", "container"), default="forked",
+        help="forked from a warm process, which is the default; cold: an interpreter for each attempt; "
+        "container: a container of the task's image for each attempt, which limits CPU and memory",
+    )  # fmt: skip
+    to.add_argument(
+        "--idle",
+        type=options.length,
+        metavar="TIME",
+        help="end when there was nothing to do for so long, such as 2h",
+    )
+    to.add_argument("--strict", action="store_true", help="check answers against the protocol's rules, too")
 
 
 def demo(to: argparse.ArgumentParser) -> None:

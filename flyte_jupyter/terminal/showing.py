@@ -4,14 +4,17 @@ import time
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 
+from flyte_jupyter.engine.attached import goes_on
 from flyte_jupyter.notebook.render.clusters import label
 from flyte_jupyter.notebook.render.error import Cause, causes
 from flyte_jupyter.notebook.render.marks import marked, marks
+from flyte_jupyter.notebook.render.parity import parity_lines, parity_table
 from flyte_jupyter.notebook.render.phases import look
 from flyte_jupyter.notebook.render.summary import facts, summary, title, took
 from flyte_jupyter.notebook.render.text import columns, duration, line, moment, shorten, size, table
-from flyte_jupyter.notebook.render.tree import cpu, peak
+from flyte_jupyter.notebook.render.tree import cpu, disk, gpu, peak
 from flyte_jupyter.runs.events import ROOT
+from flyte_jupyter.runs.parity import differences
 from flyte_jupyter.runs.state import ActionState, RunState
 from flyte_jupyter.terminal import found
 from flyte_jupyter.terminal.screen import Paint, Screen
@@ -19,9 +22,9 @@ from flyte_jupyter.terminal.screen import Paint, Screen
 MANY = 200
 """More actions than these are folded, unless all are asked for."""
 
-_HEAD = ("ID", "STATE", "BEGAN", "TOOK", "ATTEMPTS", "CPU", "MEMORY", "CACHE")
+_HEAD = ("ID", "STATE", "BEGAN", "TOOK", "ATTEMPTS", "CPU", "MEMORY", "ASKED", "DISK", "GPU", "CACHE")
 _RIGHT = (2, 3, 4, 5, 6)
-_MEASURED = {"CPU", "MEMORY"}
+_SELDOM = {"CPU", "MEMORY", "ASKED", "DISK", "GPU"}
 _ID = 10
 _NAME, _REASON = 48, 60
 
@@ -42,6 +45,10 @@ def show(args: Namespace, screen: Screen) -> int:
         _print_tree(state, now, screen)
     for cause in causes(state):
         screen.print("\n" + failed(cause, screen.paint))
+    for text in parity_lines(state):
+        screen.print("\nnot as here in " + text)
+    if args.all and state.compared:
+        screen.print(table(("", "HERE", "THERE"), parity_table(differences(state.compared.values()))))
     return 0
 
 
@@ -59,6 +66,11 @@ def head(state: RunState, *, now: float) -> Iterator[str]:
         yield line("  ·  ".join(places))
     if state.rerun_of:
         yield line(f"continues run {state.rerun_of}")
+    if goes_on(state):
+        yield line(
+            f"its process is gone; it goes on at {state.source.get('endpoint')} as {state.source['remote']}. "
+            f'flyte.remote.Run.get("{state.name}") follows it'
+        )
     yield facts(state)
 
 
@@ -77,8 +89,8 @@ def tree(walked: Sequence[Branch], state: RunState, *, now: float) -> str:
 
 
 def _table(rows: Sequence[Sequence[str]]) -> str:
-    """Write rows below their headers, without the columns of what was measured nowhere."""
-    kept = [i for i, name in enumerate(_HEAD) if name not in _MEASURED or any(row[i] for row in rows)]
+    """Write rows below their headers, without the columns of what was asked for or measured nowhere."""
+    kept = [i for i, name in enumerate(_HEAD) if name not in _SELDOM or any(row[i] for row in rows)]
     right = [at for at, i in enumerate(kept) if i in _RIGHT]
     return table([_HEAD[i] for i in kept], [[row[i] for i in kept] for row in rows], right)
 
@@ -136,6 +148,9 @@ def _row(action: ActionState, state: RunState, now: float) -> tuple[str, ...]:
         str(len(action.attempts)) if len(action.attempts) > 1 else "",
         "" if cpu(action) is None else duration(cpu(action)),
         "" if peak(action) is None else size(peak(action)),
+        " ".join(f"{name}={amount}" for name, amount in action.asked.items()),
+        disk(action),
+        gpu(action),
         _cached(action),
     )
 

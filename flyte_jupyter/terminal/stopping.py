@@ -9,6 +9,7 @@ from argparse import Namespace
 import psutil
 
 from flyte_jupyter.errors import Error
+from flyte_jupyter.loading import load
 from flyte_jupyter.notebook.render.phases import LOOKS
 from flyte_jupyter.runs.asking import ask_to_stop, forget_asking
 from flyte_jupyter.runs.run import Run
@@ -27,7 +28,12 @@ def abort(args: Namespace, screen: Screen) -> int:
     if run.done():
         screen.tell(f"run {run.name} has ended already: {LOOKS[run.phase].word}")
         return 0
-    if not _asked(run):
+    if place := run.state.source.get("served"):
+        load("flyte_jupyter.endpoint.asking:abort_run")(
+            run.store.folder, run.name, place, "flyte-jupyter abort"
+        )
+        _ended(run, _PATIENCE)
+    elif not _asked(run):
         driver = _driver(run.state)
         driver.send_signal(signal.SIGINT)
         if not _ended(run, _PATIENCE):

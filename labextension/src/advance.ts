@@ -64,7 +64,7 @@ export function advance(before: RunState | null, event: Event): RunState {
         put(state, applied(action, event));
       }
     }
-  } else if (event.kind !== 'run' && event.kind !== 'task') {
+  } else if (event.kind !== 'run' && event.kind !== 'task' && event.kind !== 'place') {
     const old = state.actions.get(event.action);
     put(state, applied(old ?? { name: event.action, phase: 'QUEUED', queued: event.time }, event));
     if (event.kind === 'queued' && present(event.parent)) {
@@ -177,7 +177,15 @@ function change(draft: Draft, event: Event): void {
       return;
     case 'used':
       if (last(draft)?.number === event.attempt) {
-        changeLast(draft, { cpu: event.cpu ?? 0, peak: event.peak ?? 0, limits: filled(event.limits ?? {}) });
+        changeLast(draft, {
+          cpu: event.cpu ?? 0,
+          peak: event.peak || undefined,
+          limits: filled(event.limits ?? {}),
+          read: event.read || undefined,
+          written: event.written || undefined,
+          gpu: event.gpu || undefined,
+          gpu_memory: event.gpu_memory || undefined
+        });
       }
       return;
     case 'attempt_failed':
@@ -229,6 +237,7 @@ function queued(draft: Draft, event: Event & { kind: 'queued' }): void {
   draft.what = event.what === 'task' ? undefined : event.what;
   draft.version = event.version || undefined;
   draft.inputs = event.inputs ?? undefined;
+  draft.asked = filled(event.asked ?? {});
 }
 
 /** The attempt ends; the action waits for the next one, if there will be one. */

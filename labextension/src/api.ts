@@ -36,6 +36,19 @@ export interface LogPage {
   readonly begins: number;
   readonly rows: readonly LogRow[];
   readonly more: boolean;
+  /** The first row goes on with a line that began before. */
+  readonly goes_on: boolean;
+}
+
+/** The row in which it begins, its number there, attempt, time, stream, text. */
+export type FoundLine = readonly [number, number, number, number, string, string];
+
+export interface FoundLines {
+  readonly lines: readonly FoundLine[];
+  /** The place behind which another search goes on: a row, and a line in it. */
+  readonly next: readonly [number, number | null];
+  /** There is more to look through. */
+  readonly more: boolean;
 }
 
 export interface Picture {
@@ -119,7 +132,17 @@ export class Api {
     return this._get(`${path(run)}/events`, { near, after });
   }
 
+  /** What tells calls of one task apart, by their actions' names. */
+  async marks(near: string, run: string, signal?: AbortSignal): Promise<Readonly<Record<string, string>>> {
+    const found = await this._get<{ marks: Record<string, string> }>(`${path(run)}/marks`, { near }, signal);
+    return found.marks;
+  }
+
   logs(near: string, run: string, action: string, query: Query, signal?: AbortSignal): Promise<LogPage> {
+    return this._get(`${path(run, action)}/logs`, { near, ...query }, signal);
+  }
+
+  search(near: string, run: string, action: string, query: Query, signal?: AbortSignal): Promise<FoundLines> {
     return this._get(`${path(run, action)}/logs`, { near, ...query }, signal);
   }
 

@@ -48,9 +48,20 @@ export type Event =
       what?: string;
       inputs?: string | null;
       version?: string;
+      asked?: Texts;
     })
   | (Common & { kind: 'started'; attempt: number; place?: string })
-  | (Common & { kind: 'used'; attempt: number; cpu?: number; peak?: number; limits?: Texts })
+  | (Common & {
+      kind: 'used';
+      attempt: number;
+      cpu?: number;
+      peak?: number;
+      limits?: Texts;
+      read?: number;
+      written?: number;
+      gpu?: number;
+      gpu_memory?: number;
+    })
   | (Common & { kind: 'attempt_failed'; attempt: number; failure: Failure; retry_in?: number | null })
   | (Common & { kind: 'cache'; status: string; key?: string; reason?: string })
   | (Common & { kind: 'report'; blob: string; tabs?: readonly string[] })
@@ -58,7 +69,8 @@ export type Event =
   | (Common & { kind: 'failed'; failure: Failure; inputs?: string | null })
   | (Common & { kind: 'aborted'; reason?: string })
   | (Common & { kind: 'interrupted'; reason?: string })
-  | (Common & { kind: 'task'; task: string; version?: string; parts?: string });
+  | (Common & { kind: 'task'; task: string; version?: string; parts?: string })
+  | (Common & { kind: 'place'; task: string; place: string; image?: string; here?: Texts; there?: Texts });
 
 /** One attempt of an action. What has its default is absent, as in the JSON of runs/state.py. */
 export interface Attempt {
@@ -71,6 +83,10 @@ export interface Attempt {
   readonly cpu?: number;
   readonly peak?: number;
   readonly limits?: Texts;
+  readonly read?: number;
+  readonly written?: number;
+  readonly gpu?: number;
+  readonly gpu_memory?: number;
 }
 
 /** One action of a run. */
@@ -95,6 +111,7 @@ export interface Action {
   readonly outputs?: string;
   readonly report?: string;
   readonly tabs?: readonly string[];
+  readonly asked?: Texts;
 }
 
 /** The JSON of a run's state, as runs/state.py writes it. */

@@ -1,5 +1,6 @@
 /** Times, sizes and names for people. */
 import type { Action } from './events';
+import type { Marks } from './marks';
 
 /** Write a length of time: `0.42 s`, `12.3 s`, `4 m 05 s`, `3 h 20 m`. */
 export function duration(seconds: number): string {
@@ -46,6 +47,12 @@ export function shortName(task: string): string {
 /** Name an action for people. */
 export function label(action: Action): string {
   return action.short || shortName(action.task ?? '') || action.name;
+}
+
+/** Name an action with what tells it from others of its name, as a call is written. */
+export function called(action: Action, marks: Marks): string {
+  const mark = marks.get(action.name);
+  return mark ? `${label(action)}(${mark})` : label(action);
 }
 
 /** Cut a text to so many characters. */

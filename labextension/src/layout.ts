@@ -6,7 +6,8 @@
  */
 import { ROOT, type RunState } from './advance';
 import type { Action } from './events';
-import { label } from './format';
+import { called, label } from './format';
+import type { Marks } from './marks';
 
 /** So many alike calls become one box. */
 export const ALIKE = 4;
@@ -50,12 +51,20 @@ interface Branch {
   whole: number;
 }
 
-/** Lay out a run; `open` holds the keys of boxes of many that are opened, `shut` those of boxes whose calls are hidden. */
-export function layout(state: RunState, open: ReadonlySet<string>, shut: ReadonlySet<string>): Drawing {
+/**
+ * Lay out a run; `open` holds the keys of boxes of many that are opened, `shut` those of boxes whose calls are hidden,
+ * `marks` what tells calls of one task apart.
+ */
+export function layout(
+  state: RunState,
+  open: ReadonlySet<string>,
+  shut: ReadonlySet<string>,
+  marks: Marks = new Map()
+): Drawing {
   const first = state.actions.get(ROOT) as Action;
   const top = branch(state, ROOT, [first], open, shut, false);
   const boxes: Box[] = [];
-  place(top, 0, 0, -1, boxes);
+  place(top, 0, 0, -1, boxes, marks);
   const width = boxes.reduce((most, box) => Math.max(most, box.x + box.width), 0);
   return { boxes, width, height: top.whole };
 }
@@ -125,30 +134,31 @@ function blockColumns(count: number): number {
   return Math.max(1, Math.ceil(Math.sqrt(SHAPE * ratio * count)));
 }
 
-function place(one: Branch, x: number, y: number, parent: number, boxes: Box[]): void {
+function place(one: Branch, x: number, y: number, parent: number, boxes: Box[], marks: Marks): void {
   const at = boxes.length;
   const top = y + (one.whole - one.height) / 2;
-  const { key, kind, title, actions, width, height } = one;
+  const { key, kind, actions, width, height } = one;
+  const title = kind === 'action' ? called(actions[0], marks) : one.title;
   boxes.push({ key, kind, title, actions, parent, x, y: top, width, height });
   if (kind === 'block') {
-    placeCells(one, x, top, at, boxes);
+    placeCells(one, x, top, at, boxes, marks);
   }
   const inner =
     one.below.reduce((sum, below) => sum + below.whole, 0) + BESIDE * Math.max(0, one.below.length - 1);
   let next = y + (one.whole - inner) / 2;
   for (const below of one.below) {
-    place(below, x + width + ACROSS, next, at, boxes);
+    place(below, x + width + ACROSS, next, at, boxes, marks);
     next += below.whole + BESIDE;
   }
 }
 
-function placeCells(block: Branch, x: number, y: number, at: number, boxes: Box[]): void {
+function placeCells(block: Branch, x: number, y: number, at: number, boxes: Box[], marks: Marks): void {
   const columns = blockColumns(block.actions.length);
   block.actions.forEach((action, i) => {
     boxes.push({
       key: action.name,
       kind: 'cell',
-      title: action.name,
+      title: marks.get(action.name) ?? action.name,
       actions: [action],
       parent: at,
       x: x + CELL.gap + (i % columns) * (CELL.width + CELL.gap),

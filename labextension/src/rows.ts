@@ -1,7 +1,8 @@
 /** The tree of a run's actions as a list of rows, for a table that draws only what is seen. */
 import { ROOT, type RunState } from './advance';
 import type { Action } from './events';
-import { label } from './format';
+import { called } from './format';
+import type { Marks } from './marks';
 
 export interface Row {
   readonly action: Action;
@@ -14,9 +15,9 @@ export interface Row {
 }
 
 /** List the actions that are not hidden in a shut one; with a text, those that hold it, whatever is shut. */
-export function rows(state: RunState, shut: ReadonlySet<string>, text = ''): Row[] {
+export function rows(state: RunState, shut: ReadonlySet<string>, text = '', marks: Marks = new Map()): Row[] {
   if (text) {
-    return matching(state, text.toLowerCase());
+    return matching(state, text.toLowerCase(), marks);
   }
   const found: Row[] = [];
   add(state, ROOT, 1, 1, 1, shut, found);
@@ -47,9 +48,9 @@ function add(
   }
 }
 
-function matching(state: RunState, text: string): Row[] {
+function matching(state: RunState, text: string, marks: Marks): Row[] {
   const actions = [...state.actions.values()].filter(action =>
-    `${label(action)}\n${action.name}\n${action.task ?? ''}\n${action.group ?? ''}\n${action.phase}`
+    `${called(action, marks)}\n${action.name}\n${action.task ?? ''}\n${action.group ?? ''}\n${action.phase}`
       .toLowerCase()
       .includes(text)
   );

@@ -4,6 +4,7 @@ import { type ISignal, type IStream, Signal } from '@lumino/signaling';
 
 import { advance, fromPlain, isTerminal, root, type RunState } from './advance';
 import { Api, RequestError } from './api';
+import { Marking, type Marks } from './marks';
 import type { IFollowed, IRuns } from './tokens';
 
 export const SCHEMA = 'urn:flyte-jupyter:runs-changed:v1';
@@ -100,8 +101,14 @@ class Shared {
     private readonly _poll: number,
     private readonly _gone: () => void
   ) {
+    this.marking = new Marking(
+      signal => _api.marks(near, name, signal),
+      () => this._told()
+    );
     void this._look();
   }
+
+  readonly marking: Marking;
 
   state: RunState | null = null;
   revision = 0;
@@ -118,6 +125,7 @@ class Shared {
     this._handles.delete(handle);
     if (this._handles.size === 0) {
       clearTimeout(this._timer);
+      this.marking.dispose();
       this._gone();
     }
   }
@@ -155,6 +163,7 @@ class Shared {
       const changed = this.state === null ? await this._begin() : await this._goOn(this.state);
       if (changed || this.problem) {
         this.problem = '';
+        this.marking.grown(this.state?.actions.size ?? 0);
         this._told();
       }
     } catch (error) {
@@ -219,6 +228,10 @@ class Followed implements IFollowed {
 
   get revision(): number {
     return this._shared.revision;
+  }
+
+  get marks(): Marks {
+    return this._shared.marking.found;
   }
 
   get problem(): string {

@@ -5,6 +5,7 @@ import type { ISignal } from '@lumino/signaling';
 
 import type { RunState } from './advance';
 import type { Api } from './api';
+import type { Marks } from './marks';
 
 /** A run that is followed as it goes on. Whoever asked for it disposes of it. */
 export interface IFollowed extends IDisposable {
@@ -14,6 +15,8 @@ export interface IFollowed extends IDisposable {
   readonly state: RunState | null;
   /** Counts up with each change, as the state itself may be the same object. */
   readonly revision: number;
+  /** What tells calls of one task apart. */
+  readonly marks: Marks;
   /** Why nothing is known of it: there is no server part, or no such run. */
   readonly problem: string;
   /** The number of the last row of log lines that was told of. */

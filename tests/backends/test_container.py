@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import itertools
 import os
 import socket
 import subprocess
@@ -18,8 +19,14 @@ from dockers import base_image, engine, frames_image, swept  # noqa: F401 - fixt
 from leftovers import exists, until
 
 import flyte_jupyter as flyte
+from flyte_jupyter.backends import warm as warm_place
 from flyte_jupyter.backends.container_labels import WORKER, labels, sweep
+from flyte_jupyter.backends.container_plan import Plan
 from flyte_jupyter.engine import routes
+from flyte_jupyter.engine.admission import here
+from flyte_jupyter.engine.machine import Gpu, Machine
+from flyte_jupyter.engine.room import Room
+from flyte_jupyter.notebook.render.card import card
 
 SECRET = "hunter2-is-a-secret-of-containers"
 
@@ -41,7 +48,11 @@ def in_a_container(engine):  # noqa: F811
 def _nothing_stays_warm():
     yield
     if dockers.client() is not None:
-        asyncio.run(routes.containers().close())
+        close()
+
+
+def close():
+    asyncio.run(routes.containers().close())
 
 
 def containers():
@@ -90,11 +101,25 @@ def test_a_body_runs_in_its_image_as_the_caller_and_without_the_kernels_surround
     assert folder == "/"
 
 
-def test_each_attempt_has_a_container_of_its_own_and_it_is_removed(env, run):
-    task = env.task(look_around)
-    hosts = {run(task).outputs()[0][0] for _ in range(2)}
+def test_a_container_is_used_again_by_what_asks_for_the_same(env, run):
+    one, two = env.task(look_around), env.task(write_on_disk)
+    less = env.clone_with(env.name, resources=flyte.Resources(memory="64Mi")).task(look_around)
+    cut_off = env.clone_with(env.name, plugin_config=flyte.ContainerConfig(network="none")).task(look_around)
+    begin = time.monotonic()
+    hosts = {run(one).outputs()[0][0] for _ in range(20)}
+    seconds = time.monotonic() - begin
+    run(two, 0)
 
-    assert len(hosts) == 2
+    assert len(hosts) == len(containers()) == 1
+    assert seconds < 20, "a start takes about one"
+    assert len({*hosts, run(less).outputs()[0][0], run(cut_off).outputs()[0][0]}) == 3
+
+
+def test_idle_containers_go_after_a_while(env, run, monkeypatch):
+    monkeypatch.setattr(warm_place, "IDLE", 0.5)
+
+    run(env.task(look_around))
+
     assert until(lambda: not containers())
 
 
@@ -113,7 +138,7 @@ def test_warm_containers_go_when_the_place_is_closed(env, run):
     run(env.clone_with("w" + env.name, reusable=flyte.ReusePolicy(1)).task(look_around))
     warm = containers()
 
-    asyncio.run(routes.containers().close())
+    close()
 
     assert len(warm) == 1
     assert until(lambda: not containers())
@@ -243,6 +268,7 @@ def pipes():
 def test_an_abort_while_the_container_starts_leaves_nothing(env, run):
     task = env.task(look_around)
     run(task)
+    close()
     assert until(lambda: not containers())
     before = pipes()
     with warnings.catch_warnings():
@@ -420,8 +446,11 @@ def test_a_package_that_the_image_lacks_is_said(run, base_image):  # noqa: F811
     [
         ({"resources": flyte.Resources(cpu=4000)}, "4000"),
         ({"plugin_config": flyte.ContainerConfig(network="no-such")}, "no network 'no-such'"),
-        ({"resources": flyte.Resources(gpu=flyte.TPU("V5E"))}, "asks for V5E.*whole NVIDIA GPUs only"),
-        ({"resources": flyte.Resources(gpu=flyte.GPU("A100", 1, "1g.5gb"))}, "A100 .1g.5gb."),
+        ({"resources": flyte.Resources(gpu=flyte.TPU("V5E"))}, "V5E.*and this machine has none"),
+        (
+            {"resources": flyte.Resources(gpu=flyte.GPU("A100", 1, "1g.5gb"))},
+            "A100.*1g.5gb.*and this machine has none",
+        ),
     ],
 )
 def test_what_cannot_be_had_is_one_line_and_leaves_nothing(env, run, options, said):
@@ -438,10 +467,17 @@ def test_no_gpu_is_one_line(env, run, engine):  # noqa: F811
         pytest.skip("this engine has GPUs")
     task = env.task(resources=flyte.Resources(gpu=1))(look_around)
 
-    with pytest.raises(
-        flyte.errors.InitializationError, match="has no GPU that it can give, and the task asks for 1"
-    ):
+    with pytest.raises(flyte.errors.InsufficientResourcesError, match="asks for gpu=1, and this machine has"):
         run(task)
+
+    here.use(Room(Machine(cpu=1000, memory=1 << 30, gpus=(Gpu("0", "Tesla T4"),))))
+    try:
+        with pytest.raises(
+            flyte.errors.InitializationError, match="has no GPU that it can give, and the task asks for 1"
+        ):
+            run(task)
+    finally:
+        here.use(None)
 
     assert until(lambda: not containers())
 
@@ -532,6 +568,7 @@ def test_containers_are_started_with_room_for_others(env, run):
         return list(flyte.map(leaf, range(4)))
 
     assert run(root).outputs() == ([1, 2, 3, 4],)
+    close()
     assert until(lambda: not containers())
 
 
@@ -539,12 +576,75 @@ def test_nothing_is_left_of_many_runs(env, run):
     task = env.task(look_around)
     for _ in range(6):  # then the client has as many connections as it keeps
         run(task)
+        close()
     until(lambda: not containers())
     files = len(list(Path("/proc/self/fd").iterdir()))
     folders = set(Path("/tmp").glob("flyte-wire-*"))
     for _ in range(4):
         run(task)
+        close()
 
     assert until(lambda: len(list(Path("/proc/self/fd").iterdir())) <= files + 1)
     assert set(Path("/tmp").glob("flyte-wire-*")) <= folders
     assert until(lambda: not containers())
+
+
+def test_what_differs_in_the_image_is_told_and_variables_by_name_only(env, run, monkeypatch):
+    monkeypatch.setenv("ONLY_HERE", SECRET)
+
+    made = run(env.task(look_around))
+    found = {(one.kind, one.name): one for one in made.parity()}
+
+    assert found["variable", "ONLY_HERE"].here == "set"
+    assert found["variable", "ONLY_HERE"].there == ""
+    assert ("python", "") not in found
+    assert {one.place for one in found.values()} == {"container"}
+    assert SECRET not in str(made.details())
+    assert "Not as here in container" in card(made.state)
+
+
+def write_on_disk(megabytes: int) -> int:
+    path = Path(str(flyte.ctx().raw_data_path.path)) / "written"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.write_bytes(os.urandom(megabytes << 20))
+
+
+def test_bytes_written_in_a_container_are_measured(env, run):
+    made = run(env.task(write_on_disk), 8)
+
+    assert made.outputs()[0] == 8 << 20
+    assert made.state.root.attempts[-1].written >= 8 << 20
+
+
+def stamped(folder: str, number: int) -> list[float]:
+    begin = time.time()
+    time.sleep(0.2)
+    return [begin, time.time()]
+
+
+def test_containers_wait_for_the_cores_that_they_ask_for(env, run, tmp_path):
+    whole = flyte.Resources(cpu=2, memory="64Mi")
+    task = env.clone_with(f"{env.name}w", resources=whole).task(stamped)
+
+    @env.task
+    def main() -> list[list[float]]:
+        return list(flyte.map(task, [""] * 3, range(3)))
+
+    here.use(Room(Machine(cpu=2000, memory=1 << 30, gpus=())))
+    try:
+        times = sorted(run(main).outputs()[0])
+    finally:
+        here.use(None)
+
+    assert all(first[1] <= second[0] for first, second in itertools.pairwise(times))
+
+
+def test_a_container_is_given_the_gpus_that_its_task_holds():
+    task = flyte.TaskEnvironment("gpus").task(resources=flyte.Resources(gpu=2))(look_around).spec
+
+    config = Plan.of(task, "image", (), "3,GPU-7").host_config(Path("/w"), Path("/s"), {})
+    some = Plan.of(task, "image", ()).host_config(Path("/w"), Path("/s"), {})
+
+    assert config["DeviceRequests"][0]["DeviceIDs"] == ["3", "GPU-7"]
+    assert "Count" not in config["DeviceRequests"][0]
+    assert some["DeviceRequests"][0]["Count"] == 2

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import subprocess
 
 import pytest
 from leftovers import exists, until
@@ -243,3 +244,83 @@ def test_arrays_models_and_handles_go_there_and_back(env, run):
     assert (run(arrays, np.arange(10)).outputs()[0] == np.arange(10) * 2).all()
     assert run(make).outputs()[0].open(pd.DataFrame).all_sync()["a"].tolist() == [1, 2, 3]
     assert run(chain).outputs()[0] == 6
+
+
+def test_more_than_a_socket_holds_goes_there_and_back_without_a_loop(env, run):
+    @env.task
+    def back(data: bytes) -> bytes:
+        return data[::-1]
+
+    data = bytes(range(256)) * (1 << 13)
+
+    assert run(back, data).outputs()[0] == data[::-1]
+
+
+def test_what_is_written_to_a_descriptor_last_is_kept(env, run):
+    @env.task
+    def work(n: int) -> None:
+        os.write(1, b"the last words %d\n" % n)
+
+    for n in range(20):
+        made = run(work, n)
+        assert f"the last words {n}" in "".join(row.text for row in made.logs())
+
+
+def test_threads_and_loops_take_turns_with_one_worker(env):
+    single = env.clone_with(f"{env.name}s", reusable=flyte.ReusePolicy(1))
+
+    @single.task
+    def here() -> int:
+        return os.getpid()
+
+    @single.task
+    async def there() -> int:
+        return os.getpid()
+
+    @env.task
+    async def both() -> list[int]:
+        return [await there(), here(), await there(), here()]
+
+    @env.task
+    def all_of_them() -> list[int]:
+        return [here(), here(), *flyte.run(both).outputs()[0], here()]
+
+    assert len(set(flyte.run(all_of_them).outputs()[0])) == 1
+
+
+def test_a_body_that_calls_leaves_the_threads_own_event_loop(env, run):
+    @env.task
+    def child(x: int) -> int:
+        return x + 1
+
+    @env.task
+    def parent() -> int:
+        return child(1)
+
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        assert run(parent).outputs() == (2,)
+        assert asyncio.get_event_loop_policy().get_event_loop() is loop
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
+
+
+def test_what_comes_between_attempts_is_not_the_next_ones(env, run, tmp_path):
+    @env.task
+    def leaves_something_behind(folder: str) -> int:
+        text = "while [ ! -e go ]; do sleep 0.01; done; echo too late; touch marker"
+        return subprocess.Popen(["sh", "-c", text], cwd=folder).pid
+
+    @env.task
+    def follows() -> str:
+        return "fine"
+
+    run(follows)
+    run(leaves_something_behind, str(tmp_path))
+    (tmp_path / "go").touch()
+    assert until((tmp_path / "marker").exists)
+    made = run(follows)
+
+    assert "too late" not in "".join(row.text for row in made.logs())

@@ -12,6 +12,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from tests.benchmarks.rows import ROWS, Row
 
 HERE = Path(__file__).parent
 OURS = "ours"
-PEERS = ("flyte", "joblib", "diskcache", "stdlib", "plain")
+PEERS = ("flyte", "joblib", "diskcache", "loky", "ray", "stdlib", "plain")
 
 
 class Contender:
@@ -39,8 +40,9 @@ class Contender:
             self._process = self._start()
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps({"work": work, "size": size}) + "\n")
-        self._process.stdin.flush()
+        with suppress(BrokenPipeError):  # told by the answer that does not come
+            self._process.stdin.write(json.dumps({"work": work, "size": size}) + "\n")
+            self._process.stdin.flush()
         line = self._process.stdout.readline()
         if fresh:
             self.close()
@@ -50,7 +52,8 @@ class Contender:
         """End the process."""
         if self._process is not None:
             assert self._process.stdin is not None
-            self._process.stdin.close()
+            with suppress(BrokenPipeError):
+                self._process.stdin.close()
             self._process.wait(60)
             self._process = None
 

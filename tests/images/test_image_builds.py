@@ -1,5 +1,6 @@
 """Builds on a real engine, with each builder: what is built, once, what is said of it, and how it fails."""
 
+import asyncio
 import io
 import subprocess
 import sys
@@ -349,6 +350,23 @@ def test_a_build_that_fails_is_a_run_that_failed(engine, fresh):
     run = next(flyte.Run.listall())
     assert run.phase.value == "FAILED"
     assert "RUN false" in run.root.error_info.message
+
+
+async def test_a_build_that_is_cancelled_is_stopped_and_on_record_as_aborted(engine, fresh):
+    begun = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    building = asyncio.ensure_future(
+        flyte.build.aio(
+            fresh.with_commands([f"echo begun; sleep 1000; : {uuid.uuid4()}"]),
+            on_line=lambda line: line == "begun" and loop.call_soon_threadsafe(begun.set),
+        )
+    )
+    await asyncio.wait_for(begun.wait(), 60)
+    building.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await building
+
+    assert next(flyte.Run.listall()).wait(20).phase.value == "ABORTED"
 
 
 async def test_build_takes_environments_tasks_and_names_and_has_an_async_twin(engine, fresh, base_image):

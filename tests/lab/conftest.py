@@ -38,3 +38,14 @@ def server(tmp_path_factory, home):
     started = Server(tmp_path_factory.mktemp("served"), home)
     yield started
     started.close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Keep a picture of the page on which a test failed, where somebody asked for pictures."""
+    report = yield
+    page = item.funcargs.get("lab") or item.funcargs.get("book")
+    if report.failed and call.when == "call" and hasattr(page, "shot"):
+        page.shot(f"failed-{item.name}")
+        report.sections.append(("Errors on the page", "\n".join(page.errors)))
+    return report

@@ -4,7 +4,8 @@ import os
 import subprocess
 from pathlib import Path
 
-from lab import CHROMIUM, TOKEN, Lab, launched
+from browsers import CHROMIUM
+from lab import TOKEN, Lab
 from served import ROOT
 
 AXE = ROOT / "labextension" / "node_modules" / "axe-core" / "axe.min.js"
@@ -23,9 +24,9 @@ if LACKING and os.environ.get("CI") == "true":
 class Page(Lab):
     """A Lab whose dialogs about unsaved changes are answered, and whose scripts' errors are kept."""
 
-    def __init__(self, folder: Path, browser) -> None:
+    def __init__(self, folder: Path, browser, **options) -> None:
         folder.mkdir(exist_ok=True)
-        super().__init__(folder, browser)
+        super().__init__(folder, browser, **options)
         self.errors: list[str] = []
         self._watch(self.page)
 
@@ -111,4 +112,4 @@ def violations(lab: Page, where) -> list[str]:
     )
 
 
-__all__ = ["AXE", "LACKING", "Page", "launched", "python", "violations"]
+__all__ = ["AXE", "LACKING", "Page", "python", "violations"]

@@ -8,9 +8,10 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE.parent / "notebook")]
+sys.path[:0] = [str(HERE.parent), str(HERE.parent / "notebook")]
 
-from pages import Page, launched  # noqa: E402 - its folder has to be known
+from browsers import launched  # noqa: E402 - its folder has to be known
+from pages import Page  # noqa: E402 - its folder has to be known
 from served import ROOT, enable  # noqa: E402 - likewise
 
 PICTURES = ROOT / "labextension" / "screenshots"

@@ -1,14 +1,15 @@
 """A real Jupyter Server with the extension, and a client that speaks to it as a browser would."""
 
+import contextlib
 import json
 import os
-import re
 import shutil
 import socket
 import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from http import HTTPStatus
 from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import quote, urlencode
@@ -72,11 +73,17 @@ class Server:
     def _wait(self) -> None:
         end = time.monotonic() + 60
         while time.monotonic() < end and self._process.poll() is None:
-            if re.search(r"Jupyter Server .* is running at", self.log()):
+            if self._answers():
                 return
             time.sleep(0.05)
         self._process.kill()
         raise RuntimeError(self.log()[-3000:])
+
+    def _answers(self) -> bool:
+        """Tell whether it takes requests: it says that it runs a moment before."""
+        with contextlib.suppress(OSError):
+            return self.ask("GET", "status").status == HTTPStatus.OK
+        return False
 
 
 def part(name: str) -> str:

@@ -4,7 +4,7 @@ import os
 import signal
 
 import pytest
-from pages import LACKING, Page, launched
+from pages import LACKING, Page
 from served import enable
 
 playwright = pytest.importorskip("playwright.sync_api")
@@ -32,14 +32,6 @@ def held() -> int:
     return sum(step(x) for x in range(2, 7))
 """
 CELLS = (SETUP.strip(), "run = flyte.run(held);", "run")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with playwright.sync_playwright() as started:
-        browser = launched(started)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

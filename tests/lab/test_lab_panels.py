@@ -1,7 +1,12 @@
 """The forms: what is pressed acts on what is seen, and the code that is shown is what is done."""
 
+import io
+import uuid
+
+import pandas as pd
 import pytest
-from pages import AXE, LACKING, Page, launched, violations
+from dockers import base_image, engine, swept  # noqa: F401 - fixtures
+from pages import AXE, LACKING, Page, violations
 from served import enable
 
 playwright = pytest.importorskip("playwright.sync_api")
@@ -9,7 +14,7 @@ pytestmark = pytest.mark.skipif(bool(LACKING), reason=LACKING)
 expect = playwright.expect
 
 SETUP = """
-import flyte_jupyter as flyte
+import flyte_jupyter as flyte, pandas as pd
 from enum import Enum
 %load_ext flyte_jupyter
 env = flyte.TaskEnvironment("t", cache="auto")
@@ -22,6 +27,10 @@ class Size(Enum):
 def grow(x: int, size: Size = Size.SMALL, word: str = "a", twice: bool = False) -> str:
     print("growing")
     return word * x * size.value * (2 if twice else 1)
+
+@env.task
+def table(n: int) -> pd.DataFrame:
+    return pd.DataFrame({"n": range(n)})
 
 @env.task
 def heavy() -> int:
@@ -39,21 +48,19 @@ CELLS = (
     "[other.name, other.cache.behavior, str(other.resources.memory), dict(other.env_vars)]",
     "heavy.resources",
     "flyte.panels.image()",
+    "image.uri",
 )
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    with playwright.sync_playwright() as started, pytest.MonkeyPatch.context() as patch:
-        browser = launched(started)
+def lab(tmp_path_factory, browser):
+    with pytest.MonkeyPatch.context() as patch:
         folder = tmp_path_factory.mktemp("lab")
         enable(folder / "enabled", patch)
         lab = Page(folder / "served", browser).open(*CELLS)
-        lab.page.set_default_timeout(10_000)
         lab.run(0)
         yield lab
         lab.close()
-        browser.close()
 
 
 def form(lab, name):
@@ -63,6 +70,8 @@ def form(lab, name):
 def test_a_press_runs_with_what_is_seen_however_fast_it_comes(lab):
     lab.run(1)
     shown = form(lab, "Run grow")
+    card = lab.page.locator(".jp-Cell").nth(1).locator(".jp-OutputArea .flyte-Run")
+    before = ""
     for x in (3, 5, 7):
         shown.get_by_label("x", exact=True).fill(str(x))
         shown.get_by_label("size").select_option("LARGE")
@@ -72,8 +81,11 @@ def test_a_press_runs_with_what_is_seen_however_fast_it_comes(lab):
         expect(shown.locator("code")).to_have_text(
             f"run = flyte.run(grow, x={x}, size=Size.LARGE, word='ab', twice=True)"
         )
-        card = lab.page.locator(".jp-OutputArea .flyte-Run").first
+        facts = card.locator(".flyte-Head .flyte-Quiet")
+        if before:
+            expect(facts).not_to_contain_text(before)
         expect(card.get_by_text("succeeded").first).to_be_visible()
+        before = facts.inner_text().partition(" ")[0]
     lab.shot("panel-run")
     card.get_by_role("button", name="Open").click()
     opened = lab.page.locator(".jp-MainAreaWidget .flyte-Run").last
@@ -145,6 +157,74 @@ def test_an_image_is_seen_as_a_dockerfile_while_it_is_filled_in(lab):
     shown.get_by_label("Variables").fill("wrong")
     expect(shown.get_by_role("alert")).to_contain_text("NAME=value is accepted")
     lab.shot("panel-image")
+
+
+def test_packages_are_suggested_as_tasks_import_them_and_as_they_are_installed(lab):
+    lab.run(7)
+    shown = form(lab, "Image")
+    shown.get_by_label("Debian packages").fill("git")
+    shown.get_by_role("button", name="Suggest from notebook").click()
+
+    pandas = f"pandas=={pd.__version__}"
+    expect(shown.get_by_label("Python packages")).to_have_value(pandas)
+    expect(shown.get_by_role("region", name="Dockerfile")).to_contain_text(pandas)
+    expect(shown.locator("code")).to_contain_text(f"with_apt_packages('git').with_pip_packages('{pandas}')")
+    shown.get_by_role("button", name="Apply").click()
+    expect(shown.get_by_role("status")).to_contain_text("image is notebook:")
+
+
+def test_an_image_is_built_step_by_step_and_compared_with_the_one_before(lab, base_image):  # noqa: F811 - the fixture
+    lab.run(7)
+    shown = form(lab, "Image")
+    steps = shown.get_by_role("list", name="Steps")
+    mark = f"MARK={uuid.uuid4()}"
+    shown.get_by_label("Name").fill("flyte-jupyter-test")
+    shown.get_by_label("Base").fill(base_image)
+    shown.get_by_label("Variables").fill(mark)
+    shown.get_by_role("button", name="Build").click()
+
+    end = steps.get_by_role("listitem").filter(has_text="✓ flyte-jupyter-test:")
+    expect(end).to_contain_text("built in", timeout=120_000)
+    expect(steps.get_by_text(f"FROM {base_image}")).to_be_visible()
+    expect(shown.get_by_role("region", name="Dockerfile")).to_contain_text(mark.removeprefix("MARK="))
+    lab.run(8)
+    uri = lab.page.locator(".jp-Cell").nth(8).locator(".jp-OutputArea-output").inner_text().strip().strip("'")
+    assert uri in end.inner_text()
+    shown.get_by_label("Variables").fill(f"{mark}\nMODE=fast")
+    shown.get_by_role("button", name="Build").click()
+    expect(steps.get_by_text(f"{uri}, and differs from it in:")).to_be_visible(timeout=120_000)
+    expect(steps.get_by_role("listitem").filter(has_text="+ ").filter(has_text="MODE")).to_be_visible()
+    lab.shot("panel-image-built")
+
+
+@pytest.fixture
+def slow_image(engine, base_image):  # noqa: F811 - the fixtures
+    """A base whose children take a minute to be built."""
+    name = f"flyte-jupyter-test-slow:{uuid.uuid4().hex}"
+    text = f"FROM {base_image}\nONBUILD RUN sleep 60; : {uuid.uuid4()}\n"
+    engine.images.build(fileobj=io.BytesIO(text.encode()), tag=name, rm=True)
+    yield name
+    engine.images.remove(name, force=True)
+
+
+def test_a_build_is_stopped(lab, engine, slow_image):  # noqa: F811 - the fixture
+    lab.run(7)
+    shown = form(lab, "Image")
+    steps = shown.get_by_role("list", name="Steps")
+    shown.get_by_label("Name").fill("flyte-jupyter-test")
+    shown.get_by_label("Base").fill(slow_image)
+    shown.get_by_role("button", name="Build").click()
+    expect(steps.get_by_text("sleep 60")).to_be_visible(timeout=60_000)
+    shown.get_by_role("button", name="Stop").click()
+
+    expect(shown.get_by_role("status")).to_have_text("Stopped.")
+    expect(steps.get_by_text("■ stopped")).to_be_visible()
+    lab.do("flyte:show-runs")
+    lab.shot("panel-stopped")
+    row = lab.page.locator(".flyte-ListRow", has_text="build").first
+    expect(row).to_contain_text("aborted", timeout=20_000)
+    shown.get_by_role("button", name="Stop").click()
+    expect(shown.get_by_role("status")).to_have_text("Nothing is being built.")
 
 
 @pytest.mark.skipif(

@@ -7,9 +7,12 @@ import subprocess
 import sys
 
 import pytest
+from eventlogs import Clock
 from served import ROOT, TOKEN, part
 
 import flyte_jupyter as flyte
+from flyte_jupyter.lab.stores import Stores
+from flyte_jupyter.lab.watching import Watch
 from flyte_jupyter.runs.events import from_json
 from flyte_jupyter.runs.state import advance, fold
 from flyte_jupyter.runs.store import RunStore
@@ -40,6 +43,7 @@ def run():
 
 def test_without_a_token_nothing_is_told(server, run):
     paths = ["status", "runs", f"runs/{run.name}", f"runs/{run.name}/row", f"runs/{run.name}/events"]
+    paths += [f"runs/{run.name}/marks"]
     paths += [f"runs/{run.name}/compare/{run.name}"]
     paths += [
         f"runs/{run.name}/actions/a0/{what}" for what in ("logs", "values", "report", "frames/outputs/o0")
@@ -161,12 +165,20 @@ def test_events_fold_to_the_state(server, run):
     assert state.phase == "SUCCEEDED"
 
 
+def test_calls_of_one_task_are_told_apart_by_their_inputs(server, run):
+    marks = server.get(f"runs/{run.name}/marks").json["marks"]
+
+    calls = [action.name for action in run.state.actions.values() if action.task == square.name]
+    assert {name: marks[name] for name in calls} == dict(zip(calls, "012", strict=True))
+    assert "a0" not in marks
+
+
 def test_logs_come_in_parts_and_are_searched(server, run):
     path = f"runs/{run.name}/actions/a0/logs"
 
     text = "".join(row[4] for row in server.get(path).json["rows"])
     assert text.splitlines() == [f"row {i}" for i in range(30)]
-    assert [line for _, _, line in server.get(path, search="ROW 2").json["lines"]][:2] == ["row 2", "row 20"]
+    assert [line[-1] for line in server.get(path, search="ROW 2").json["lines"]][:2] == ["row 2", "row 20"]
     assert server.get(path, after=10**9).json["rows"] == []
     assert server.get(path, size=0).status == 200
     assert server.get(path, tail=5).json["begins"] >= 0
@@ -199,6 +211,27 @@ def test_runs_are_compared(server, run):
     assert found["inputs"] == [{"name": "n", "before": "3", "after": "4"}]
     assert found["same_outputs"] is False
     assert [row["task"] for row in found["tasks"]] == [run.state.task, square.name]
+
+
+def test_a_store_that_was_asked_for_before_it_was_there_is_told_of_when_it_is(tmp_path, monkeypatch):
+    monkeypatch.delenv("FLYTE_JUPYTER_HOME")
+    told = []
+    stores = Stores(tmp_path)
+    watch = Watch(stores, told.append)
+    (tmp_path / "pyproject.toml").touch()
+    assert stores.near("book.ipynb") is None
+    assert watch.look() == []
+
+    store = RunStore.open(tmp_path / ".flyte")
+    for event in Clock("first").begin():
+        store.append(event)
+    store.flush()
+
+    (change,) = watch.look()
+    assert [run["run"] for run in change["runs"]] == ["first"]
+    assert watch.look() == []
+    stores.close()
+    store.close()
 
 
 def test_where_nothing_was_recorded_nothing_is_made(tmp_path, home, server):

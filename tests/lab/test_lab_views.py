@@ -4,7 +4,7 @@ import json
 
 import pytest
 from eventlogs import Clock
-from pages import AXE, LACKING, Page, launched, python, violations
+from pages import AXE, LACKING, Page, python, violations
 from served import enable
 
 from flyte_jupyter.runs.events import ActionSucceeded, AttemptStarted
@@ -52,14 +52,6 @@ def wide(store, count, run="wide"):
 
 
 @pytest.fixture(scope="module")
-def browser():
-    with playwright.sync_playwright() as started:
-        browser = launched(started)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
 def lab(browser, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         folder = tmp_path_factory.mktemp("lab")
@@ -67,7 +59,6 @@ def lab(browser, tmp_path_factory):
         lab = Page(folder / "served", browser)
     lab.names = python(lab, RUNS).split()
     lab.open("1 + 1")
-    lab.page.set_default_timeout(10_000)
     yield lab
     lab.close()
     assert [
@@ -148,6 +139,26 @@ def test_a_run_is_walked_through_by_keyboard(lab, runs):
     expect(run.locator(".flyte-DetailTitle")).to_contain_text("clean")
 
 
+def test_the_calls_of_a_map_are_told_apart_by_their_inputs(lab, runs):
+    run = open_run(lab, runs, at=1)
+    graph = run.get_by_role("application")
+    graph.focus()
+    graph.press("ArrowRight")
+    graph.press("Enter")
+    graph.press("ArrowRight")
+    expect(run.get_by_role("status").get_by_text("clean(0): 1 succeeded", exact=True)).to_have_count(1)
+    run.get_by_role("tab", name="Timeline").click()
+    tree = run.get_by_role("tree")
+    for n in range(4):
+        expect(tree.get_by_role("treeitem", name=f"clean({n})")).to_be_visible()
+    tree.get_by_role("treeitem", name="clean(3)").click()
+    expect(run.locator(".flyte-DetailTitle")).to_contain_text("clean(3)")
+    expect(run.get_by_role("list", name="Errors")).to_contain_text("clean(3)")
+    run.get_by_role("searchbox", name="Filter actions").fill("clean(2")
+    expect(tree.get_by_role("treeitem")).to_have_count(1)
+    lab.shot("marks")
+
+
 def test_a_log_of_many_lines_is_searched(lab, runs):
     run = open_run(lab, runs)
     run.get_by_role("tab", name="Log", exact=True).click()
@@ -162,6 +173,46 @@ def test_a_log_of_many_lines_is_searched(lab, runs):
     run.get_by_role("button", name="Only matches").click()
     expect(run.locator(".flyte-LogLine")).to_have_count(11)
     lab.shot("log")
+
+
+def test_a_log_that_is_too_long_to_be_shown_is_searched_to_its_beginning(lab, runs):
+    store = RunStore.open(lab.home)
+    e = Clock("long-log")
+    for event in [*e.begin("flights.talk"), e(AttemptStarted, attempt=1)]:
+        store.append(event)
+    for part in range(12):
+        text = "".join(f"part {part} line {n} {'.' * 80}\n" for n in range(10_000))
+        store.log("long-log", "a0", 1, "stdout", text)
+        store.flush()
+    store.append(e(ActionSucceeded))
+    store.close()
+    lab.do("flyte:open-run", run="long-log", near="book.ipynb")
+    run = opened(lab)
+    run.get_by_role("tab", name="Log", exact=True).click()
+    expect(run.get_by_text("The log is long; its end is shown.")).to_be_visible()
+    expect(run.get_by_text("part 11 line 9999 ")).to_be_visible()
+
+    search = run.get_by_role("searchbox", name="Search in the log")
+    search.fill("line 77 ")
+    expect(run.get_by_text("1 of 12", exact=True)).to_be_visible()
+    current = run.locator(".flyte-LogLine.flyte-mod-current")
+    expect(current).to_contain_text("part 0 line 77 ")
+    expect(run.get_by_text("The log is long; a part of it is shown.")).to_be_visible()
+    search.press("Enter")
+    expect(current).to_contain_text("part 1 line 77 ")
+    expect(current).to_be_in_viewport()
+    search.press("Shift+Enter")
+    search.press("Shift+Enter")
+    expect(current).to_contain_text("part 11 line 77 ")
+    lab.shot("log-long")
+    run.get_by_role("button", name="Beginning").click()
+    expect(run.get_by_text("part 0 line 0 ")).to_be_visible()
+    run.get_by_role("button", name="Only matches").click()
+    expect(run.locator(".flyte-LogLine")).to_have_count(12)
+    search.fill(".....")
+    expect(run.get_by_text("1 of the first 1,000", exact=True)).to_be_visible()
+    run.get_by_role("button", name="Search on").click()
+    expect(run.get_by_text("1 of the first 2,000", exact=True)).to_be_visible()
 
 
 def test_a_large_frame_is_paged_sorted_and_filtered(lab, runs):
@@ -225,6 +276,23 @@ def test_the_launcher_opens_the_quickstart(lab, runs):
     lab.page.locator(".jp-LauncherCard", has_text="Flyte Quickstart").last.click()
     expect(lab.page.get_by_role("tab", name="quickstart.ipynb").first).to_be_visible()
     assert (lab.folder / "quickstart.ipynb").exists()
+
+
+def test_the_quickstart_is_run_as_it_is(lab, runs):
+    lab.do("launcher:create")
+    lab.page.locator(".jp-LauncherCard", has_text="Flyte Quickstart").last.click()
+    lab.page.wait_for_function(
+        "() => window.jupyterapp.shell.currentWidget?.context?.path.startsWith('quickstart')"
+    )
+    lab.idle()
+    lab.run_all()
+
+    cards = lab.page.locator(".jp-OutputArea .flyte-Run")
+    lab.page.evaluate("() => window.jupyterapp.shell.currentWidget.content.scrollToItem(0)")
+    expect(cards.first).to_be_attached()
+    expect(runs.locator(".flyte-ListRow", has_text="quickstart").first).to_contain_text("succeeded")
+    lab.shot("quickstart")
+    lab.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
 
 
 EVIL = [
@@ -383,13 +451,30 @@ def test_ten_thousand_runs_are_listed_a_screen_at_a_time(lab, runs):
     expect(runs.locator(".flyte-ListRow")).to_have_count(1)
 
 
+PAINTED = """() => {
+    const canvas = document.querySelector('.jp-MainAreaWidget .flyte-Graph canvas');
+    const {data} = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+    const pixels = new Uint32Array(data.buffer);
+    return new Set(pixels).size > 3;
+}"""
+"""The graph is on its canvas, rather than one colour."""
+
+
 def test_it_is_of_use_in_a_narrow_window(lab, runs):
     lab.page.set_viewport_size({"width": 640, "height": 900})
+    lab.page.evaluate("() => window.jupyterapp.shell.collapseRight()")
     run = open_run(lab, runs)
+    lab.page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
     expect(run.get_by_role("application")).to_be_in_viewport()
+    lab.page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    lab.shot("narrow-graph")
+    assert run.evaluate("run => run.scrollWidth <= run.clientWidth")
     run.get_by_role("tab", name="Timeline").click()
     expect(run.get_by_role("treeitem").first).to_be_in_viewport()
+    lab.shot("narrow-timeline")
+    lab.page.evaluate("() => window.jupyterapp.shell.expandLeft()")
+    assert run.evaluate("run => run.clientWidth") >= 260  # it is scrolled to the side rather than crushed
     run.get_by_role("tab", name="Graph").click()
-    lab.page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    lab.page.wait_for_function(PAINTED)
     lab.shot("narrow")
     lab.page.set_viewport_size({"width": 1280, "height": 1000})

@@ -2,7 +2,8 @@
 
 import contextlib
 import os
-import shutil
+import re
+import signal
 import socket
 import subprocess
 import sys
@@ -14,14 +15,6 @@ from urllib.request import urlopen
 import nbformat
 from kernel import _ROOT
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-MISSING = CHROMIUM is None and os.environ.get("CI") != "true"
-"""No browser is here, and none has to be: where tests are run for everybody, its absence is a failure."""
-
-_FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --disable-dev-shm-usage"
-)
 _SESSION = "window.jupyterapp?.shell?.currentWidget?.sessionContext"
 _IDLE = (
     f"() => {{ const session = {_SESSION}; "
@@ -43,6 +36,13 @@ _ERRORS = (
 )
 TOKEN = "token"
 
+_ONLY_IDLE = re.compile(
+    r"Thread 0x\w+ \(most recent call first\):\n.* in wait\n.* in get\n.*/anyio/.* in run\n(.*/threading.py.*\n)+"
+    r"\nCurrent thread 0x\w+ \(most recent call first\):\n.* in _shutdown\n"
+)
+"""Jupyter Server told to end while a request is under way: all is done, but a thread of anyio that has no work
+is not told to end, and Python waits for it."""
+
 
 class Lab:
     """A server with folders of its own, and one page of a browser that shows it.
@@ -51,14 +51,15 @@ class Lab:
         folder: everything that it writes.
         browser: the browser.
         plain: without our extension, as where only the package of the kernel's side is installed.
+        python: the Python that has the JupyterLab.
     """
 
-    def __init__(self, folder: Path, browser, *, plain: bool = False) -> None:
+    def __init__(self, folder: Path, browser, *, plain: bool = False, python: str = sys.executable) -> None:
         self.folder = folder
         self._port = _free_port()
         if plain:
             _switch_off(folder)
-        self._server = _server(folder, self._port)
+        self._server = _server(folder, self._port, python)
         self.page = browser.new_page(viewport={"width": 1280, "height": 1000})
         self.page.set_default_timeout(30_000)
 
@@ -73,13 +74,20 @@ class Lab:
         return self
 
     def idle(self) -> None:
-        self.page.wait_for_function(_IDLE, timeout=60_000)
+        """Wait until the kernel of the notebook that is shown is there and has nothing to do."""
+        try:
+            self.page.wait_for_function(_IDLE, timeout=90_000)
+        except Exception as error:
+            state = self.page.evaluate(
+                f"() => {_SESSION}?.session?.kernel?.status ?? String({_SESSION}?.isReady)"
+            )
+            raise RuntimeError(f"{state}: {(self.folder / 'server.log').read_text()[-8000:]}") from error
 
     def run_all(self) -> None:
         """Run all cells to the end of the last one."""
         self.page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
         done = f"{_CELLS}.filter(c => c.model.type === 'code').every(c => c.model.executionCount)"
-        self.page.wait_for_function(f"() => {done} || {_ERRORS}.length", timeout=60_000)
+        self.page.wait_for_function(f"() => {done} || {_ERRORS}.length", timeout=180_000)
         self.idle()
         assert not (errors := self.page.evaluate(f"() => {_ERRORS}")), errors
 
@@ -117,12 +125,14 @@ class Lab:
     def close(self) -> None:
         self.page.close()
         self._server.terminate()
-        self._server.wait(20)
-
-
-def launched(playwright):
-    """Start the browser."""
-    return playwright.chromium.launch(executable_path=CHROMIUM, args=_FLAGS.split())
+        try:
+            self._server.wait(20)
+        except subprocess.TimeoutExpired:
+            self._server.send_signal(signal.SIGABRT)  # it writes where each of its threads is
+            self._server.wait()
+            log = (self.folder / "server.log").read_text()
+            if not _ONLY_IDLE.search(log):
+                raise RuntimeError(log[-8000:]) from None
 
 
 def _switch_off(folder: Path) -> None:
@@ -131,20 +141,21 @@ def _switch_off(folder: Path) -> None:
     (config / "page_config.json").write_text('{"disabledExtensions": {"flyte-jupyter": true}}')
 
 
-def _server(folder: Path, port: int) -> "subprocess.Popen[bytes]":
+def _server(folder: Path, port: int, python: str) -> "subprocess.Popen[bytes]":
     names = {"JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR"}
     names |= {"JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR", "FLYTE_JUPYTER_HOME", "IPYTHONDIR"}
     environment = {
         **os.environ,
         **{name: str(folder / name.lower()) for name in names},
         "PYTHONPATH": str(_ROOT),
+        "PYTHONFAULTHANDLER": "1",
     }
     quiet = folder / "jupyterlab_settings_dir" / "@jupyterlab" / "apputils-extension"
     quiet.mkdir(parents=True)
     (quiet / "notification.jupyterlab-settings").write_text(
         '{"fetchNews": "false", "checkForUpdates": false}'
     )
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1"]
+    command = [python, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1"]
     command += [f"--port={port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={TOKEN}"]
     command += ["--ServerApp.disable_check_xsrf=True", f"--ServerApp.root_dir={folder}"]
     command += ["--LabApp.expose_app_in_browser=True", "--LabApp.extension_manager=readonly"]

@@ -1,8 +1,9 @@
 """Cards and frames in a real JupyterLab: nothing for axe-core to find, Stop that works, and no kernel."""
 
 import pytest
+from browsers import MISSING
 from lab import _CELLS as CELLS_OF
-from lab import MISSING, Lab, launched
+from lab import Lab
 
 from flyte_jupyter.runs.store import RunStore
 
@@ -65,14 +66,6 @@ _OPTIONS = {
 
 
 @pytest.fixture(scope="module")
-def browser():
-    with playwright.sync_playwright() as started:
-        opened = launched(started)
-        yield opened
-        opened.close()
-
-
-@pytest.fixture(scope="module")
 def lab(tmp_path_factory, browser):
     lab = Lab(tmp_path_factory.mktemp("lab"), browser, plain=True).open(*CELLS)
     lab.run_all()
@@ -107,6 +100,26 @@ def test_axe_finds_nothing(lab, theme):
     # Single digits and symbols, which axe-core leaves to people; their colours are those of what is beside them.
     assert told == [], "\n".join(told)
     assert seen["color-contrast"] > 100
+
+
+def test_a_report_is_opened_in_a_tab_that_reaches_nothing(lab):
+    report = lab.page.locator(".jp-Notebook iframe").first
+    with lab.page.expect_popup() as opening:
+        lab.page.get_by_role("button", name="Open in a tab").first.click()
+    tab = opening.value
+    frame = tab.locator("iframe")
+
+    assert tab.title() == report.get_attribute("title")
+    assert frame.get_attribute("sandbox") == "allow-scripts"
+    expect(tab.frame_locator("iframe").get_by_role("heading", name="Sum")).to_be_visible()
+    inner = frame.element_handle().content_frame()
+    inner.evaluate("() => 0")  # it has loaded
+    assert inner.evaluate("() => [origin, String(top.opener)]") == ["null", "null"]
+    assert inner.evaluate("() => { try { return String(parent.document) } catch (e) { return e.name } }") == (
+        "SecurityError"
+    )
+    assert inner.evaluate("() => fetch('/api').then(() => 'reached', e => e.name)") == "TypeError"
+    tab.close()
 
 
 @pytest.fixture
@@ -154,11 +167,44 @@ def test_a_notebook_of_another_day_shows_its_cards_and_frames(kept, tmp_path):
     lab.page.screenshot(path=str(tmp_path / "reopened.png"))
 
     assert trusted
+    expect(lab.page.get_by_role("button", name="Open in a tab")).to_have_count(1)
     expect(face).to_be_visible()
     expect(face.get_by_text("Showing 20 of 2,000 rows")).to_be_visible()
     expect(face.get_by_text("Run the cell again to page through it")).to_be_visible()
     expect(lab.page.get_by_text("✓ succeeded").first).to_be_visible()
     expect(lab.page.locator("img[alt*='Graph of 4 actions']")).to_be_visible()
+
+
+def test_a_notebook_that_is_not_trusted_has_no_button_that_does_nothing(kept, tmp_path):
+    kept.run_all()
+    expect(kept.page.get_by_role("button", name="Open in a tab")).to_have_count(1)
+    kept.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+    kept.page.wait_for_function("() => !window.jupyterapp.shell.currentWidget.context.model.dirty")
+    book = (tmp_path / "book.ipynb").read_text()
+    (tmp_path / "book.ipynb").write_text(book.replace("bill, 3", "bill, 4"))  # nobody has signed that
+    kept.page.reload()
+    kept.page.get_by_text("The report is shown once the notebook is trusted.").first.wait_for(
+        state="attached"
+    )
+
+    assert not kept.page.evaluate(f"() => {CELLS_OF}.every(c => c.model.trusted)")
+    expect(kept.page.get_by_role("button", name="Open in a tab")).to_have_count(0)
+
+
+def test_an_exported_page_opens_its_report_in_a_tab_too(lab, browser, tmp_path):
+    shown = lab.page.evaluate(
+        f"() => {CELLS_OF}.flatMap(c => c.model.sharedModel.outputs ?? []).map(o => o.data?.['text/html'])"
+        ".flat().find(html => html?.includes('<iframe'))"
+    )
+    (tmp_path / "exported.html").write_text(f"<!doctype html><title>exported</title>{shown}")
+    page = browser.new_page()
+    page.goto((tmp_path / "exported.html").as_uri())
+    for fold in page.locator("details").all():
+        fold.evaluate("fold => { fold.open = true; }")
+    with page.expect_popup() as opening:
+        page.get_by_role("button", name="Open in a tab").click()
+    expect(opening.value.frame_locator("iframe").get_by_role("heading", name="Sum")).to_be_visible()
+    page.close()
 
 
 def expect(found):

@@ -97,7 +97,7 @@ def test_a_project_sets_defaults_of_the_line_and_the_mode_of_runs(tmp_path):
     ).load()
     try:
         shown = kernel.run("%%flyte_task\ndef f() -> int:\n    return 1").displays[0]["text/plain"]
-        ran = kernel.run("flyte.run(f)")
+        ran = kernel.run("flyte.run(f).state.mode")
         after = kernel.run("get_ipython().run_line_magic('config', 'FlyteMagics.show_after')")
         facts = kernel.run("%flyte env").displays[0]["text/plain"]
         kernel.run("%config FlyteMagics.mode = 'local'")
@@ -108,7 +108,7 @@ def test_a_project_sets_defaults_of_the_line_and_the_mode_of_runs(tmp_path):
     assert "ml.f" in shown
     assert "CPU 1" in shown
     assert "retries 2" in shown
-    assert ran.error.startswith("InitializationError: no place is connected for mode='remote' or 'hybrid'")
+    assert ran.value == "'hybrid'"
     assert after.value == "0.5"
     assert "hybrid" in facts
     assert here.value == "'local'"

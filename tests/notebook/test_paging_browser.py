@@ -1,7 +1,8 @@
 """The paged frame in a real JupyterLab: it pages, sorts and filters, by mouse and by keyboard."""
 
 import pytest
-from lab import MISSING, Lab, launched
+from browsers import MISSING
+from lab import Lab
 
 playwright = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.skipif(MISSING, reason="no chromium; `apt-get install chromium` provides it")
@@ -23,13 +24,10 @@ CELLS = (SETUP.strip(), "%flyte frame run")
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    with playwright.sync_playwright() as started:
-        browser = launched(started)
-        lab = Lab(tmp_path_factory.mktemp("lab"), browser).open(*CELLS)
-        yield lab
-        lab.close()
-        browser.close()
+def lab(tmp_path_factory, browser):
+    lab = Lab(tmp_path_factory.mktemp("lab"), browser).open(*CELLS)
+    yield lab
+    lab.close()
 
 
 @pytest.fixture

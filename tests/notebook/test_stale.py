@@ -184,6 +184,29 @@ def test_the_cell_that_loads_the_extension_counts(tmp_path):
     assert stale == ["In[2] double: `SIZE` 3 -> 4"]
 
 
+def test_a_reload_of_the_extension_forgets_no_cell(book):
+    before = book.run("%flyte graph").displays[0]["text/plain"]
+    done = book.run("RATE = 5\n%reload_ext flyte_jupyter\nOFFSET = 1", "rate")
+    again = book.run("%reload_ext flyte_jupyter")
+    stale = lines(book.run("%flyte stale"))
+
+    assert (done.status, again.status) == ("ok", "ok")
+    assert "In[3] RATE: fresh" in before
+    assert "RATE, OFFSET" in book.run("%flyte graph").displays[0]["text/plain"]
+    assert "scale: `RATE` 2 -> 5" in stale[0]
+    assert rerun(book.run("%flyte run --stale"))[:2] == ["scale", "scaled"]
+    assert book.run("total").value == "30"
+
+
+def test_what_ran_while_the_extension_was_away_is_not_claimed_to_be_known(book):
+    book.run("%unload_ext flyte_jupyter")
+    book.run("raw = [5]", "raw")
+    book.run("%load_ext flyte_jupyter")
+
+    assert lines(book.run("%flyte stale")) == ["nothing is out of date"]
+    assert "scale" not in str(book.run("%flyte graph").displays)
+
+
 def test_large_values_do_not_hold_up_their_cells(book):
     book.run("import numpy as np")
     small, large = book.run("a = np.zeros(10)"), book.run("a = [str(i) for i in range(3_000_000)]")

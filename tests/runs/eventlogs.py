@@ -1,7 +1,7 @@
 """Event logs of many kinds of runs. ``python -m tests.runs.eventlogs`` writes the golden files anew."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from flyte_jupyter.runs.events import (
@@ -11,10 +11,12 @@ from flyte_jupyter.runs.events import (
     ActionSucceeded,
     AttemptFailed,
     AttemptStarted,
+    AttemptUsed,
     CacheChecked,
     Event,
     Failure,
     ImageStep,
+    PlaceCompared,
     ReportWritten,
     RunInterrupted,
     RunStarted,
@@ -24,6 +26,7 @@ from flyte_jupyter.runs.state import fold, to_plain
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 T = 1_700_000_000.0
+NOTHING: Mapping[str, str] = {}
 
 
 class Clock:
@@ -37,9 +40,11 @@ class Clock:
         self.time += 0.25
         return kind(run=self.run, action=action, time=self.time, **values)
 
-    def begin(self, task: str = "flights.main", **values) -> Iterator[Event]:
+    def begin(
+        self, task: str = "flights.main", asked: Mapping[str, str] = NOTHING, **values
+    ) -> Iterator[Event]:
         yield self(RunStarted, task=task, **values)
-        yield from self.queue("a0", task=task)
+        yield from self.queue("a0", task=task, asked=asked)
 
     def queue(
         self, action: str, task: str = "flights.f", parent: str | None = None, **values
@@ -183,7 +188,32 @@ def image() -> Iterator[Event]:
     yield e(ActionSucceeded)
 
 
-LOGS = (simple, nested, retries, timeout, cache, aborted, interrupted, again, unfinished, image)
+def measured() -> Iterator[Event]:
+    """Actions that ask for something and were measured: in a worker in full, on a thread in part."""
+    e = Clock()
+    yield from e.begin(asked={"cpu": "500m"})
+    yield e(AttemptStarted, attempt=1)
+    yield from e.queue("a1", parent="a0", asked={"cpu": "2", "memory": "4Gi", "gpu": "T4:1"})
+    yield e(AttemptStarted, "a1", attempt=1, place="process")
+    yield e(
+        AttemptUsed, "a1", attempt=1, cpu=1.5, peak=1 << 30, limits={"memory": "4Gi, cgroup v1"},
+        read=1 << 20, written=4096, gpu=0.25, gpu_memory=1 << 31,
+    )  # fmt: skip
+    yield e(AttemptFailed, "a1", attempt=1, failure=Failure(code="KeyError", message="'x'"), retry_in=0.0)
+    yield e(AttemptStarted, "a1", attempt=2, place="process")
+    yield e(AttemptUsed, "a1", attempt=2, cpu=0.0, peak=5000)
+    yield e(ActionSucceeded, "a1")
+    yield from e.queue("a2", parent="a0", asked={"memory": "1Mi"})
+    yield e(ActionSucceeded, "a2")
+    yield from e.queue("a2", parent="a0")
+    differing = {"here": {"python": "3.11.7", "variable HOME": "set"}, "there": {"python": "3.11.2"}}
+    yield e(PlaceCompared, "a1", task="flights.f", place="container", image="app:1", **differing)
+    yield e(AttemptUsed, attempt=1, cpu=0.75, written=10)
+    yield e(AttemptUsed, attempt=2, cpu=9.0)  # of no attempt that began
+    yield e(ActionSucceeded)
+
+
+LOGS = (simple, nested, retries, timeout, cache, aborted, interrupted, again, unfinished, image, measured)
 
 
 def wide(children: int, run: str = "r1") -> Iterator[Event]:

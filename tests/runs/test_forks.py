@@ -2,6 +2,7 @@
 
 import os
 import threading
+import traceback
 from dataclasses import replace
 
 from eventlogs import simple
@@ -29,6 +30,8 @@ def forked(work):
     try:
         work()
         status = 0
+    except BaseException:
+        traceback.print_exc()  # nothing else would tell
     finally:
         os._exit(status)
 

@@ -418,3 +418,70 @@ def test_a_store_whose_files_were_removed_says_so_and_can_be_opened_anew(folder)
     assert again.runs() == []
     again.close()
     store.end()
+
+
+def test_small_runs_are_told_of_before_the_database_has_them(store):
+    events = append(store, simple())
+
+    with store._writer._drain._lock:  # who waited for the database now would wait for ever
+        states = [store.state("r1"), store.state("r1")]
+        lines = store.logs("r1")
+
+    assert states == [fold(events)] * 2
+    assert lines == []
+    store.flush()
+    assert store.state("r1") == fold(event for _, event in store.events("r1"))
+
+
+def test_what_a_run_prints_is_read_after_its_first_line_too(store):
+    begun, *rest = simple()
+    append(store, [begun])
+    assert store.logs("r1") == []
+
+    store.log("r1", "a0", 1, "stdout", "one\n")
+    append(store, [replace(begun, run="r2"), *rest])
+    store.log("r1", "a0", 1, "stdout", "two\n")
+
+    assert "".join(row.text for row in store.logs("r1")) == "one\ntwo\n"
+    assert store.logs("r2") == []
+
+
+@pytest.mark.parametrize("count", [250, 260, 2_000])
+def test_a_run_that_grows_is_told_of_as_a_whole(store, count):
+    events = append(store, wide(count))
+
+    assert store.state("r1") == fold(events)
+    more = append(store, [replace(events[-1], time=events[-1].time + 1)])
+    assert store.state("r1") == fold(events + more)
+
+
+def test_a_run_of_few_large_events_is_not_kept_in_memory(store):
+    begun, *rest = simple()
+    ended = ActionSucceeded(run="r1", action="a0", time=rest[-1].time, outputs=bytes(1 << 21))
+
+    events = append(store, [begun, *rest[:-1], ended])
+
+    assert store._writer.intake.recent.events("r1") is None
+    assert store.state("r1") == fold(events)
+
+
+def test_many_small_runs_do_not_stay_in_memory(store):
+    for number in range(100):
+        append(store, simple_named(f"n{number}"))
+        store.log(f"n{number}", "a0", 1, "stdout", "x\n")
+
+    recent = store._writer.intake.recent
+    assert len(recent._runs) < 10
+    assert len(recent._heard) < 10
+    assert store.state("n0").phase is Phase.SUCCEEDED
+
+
+def test_a_run_that_was_removed_is_not_told_of(store):
+    append(store, simple_named("old"))
+    append(store, simple_named("new"))
+
+    store.gc(keep_runs=1)
+
+    with pytest.raises(RunNotFoundError):
+        store.state("old")
+    assert store.state("new").name == "new"

@@ -1,8 +1,10 @@
 """The form of an image: base, packages, variables; its Dockerfile as it is filled in; its build in steps."""
 
+import difflib
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from importlib.metadata import packages_distributions
 from typing import Any
 
@@ -36,6 +38,7 @@ class ImagePanel:
     buttons: tuple[str, ...] = ("Suggest from notebook", "Apply", "Build", "Stop")
     tell: Tell = field(default=lambda _key, _line: None)
     _going: Future[Any] | None = None
+    _built: tuple[Image, int] | None = None  # the image that was built before, and its size
 
     @property
     def fields(self) -> tuple[Field, ...]:
@@ -65,30 +68,31 @@ class ImagePanel:
         if button == "Suggest from notebook":
             found = "\n".join(sorted(set(_used())))
             shown = self.answer({**values, "pip": found})
-            return Answer(code=shown.code, said=shown.said, fields=(_packages(found), *shown.fields))
+            return replace(shown, fields=(_packages(found), *shown.fields))
+        shown = self.answer(values)
         if button == "Stop":
-            stopped = self._going is not None and self._going.cancel()
-            return Answer(
-                code=self.answer(values).code, said="Stopping." if stopped else "Nothing is being built."
-            )
+            stopped = self._going is not None and not self._going.done() and self._going.cancel()
+            return replace(shown, said="Stopped." if stopped else "Nothing is being built.")
         image: Image = self.names.evaluated(self._code(values))
         variable = coding.variable(values["variable"])
         self.names.put(variable, image)
         if button == "Apply":
-            return Answer(code=self.answer(values).code, said=f"{variable} is {image.uri} now.")
+            return replace(shown, said=f"{variable} is {image.uri} now.")
         self._begin(image)
-        return Answer(code=self.answer(values).code, said=f"Building {image.uri}", begun=True)
+        return replace(shown, said=f"Building {image.uri}", begun=True)
 
     def _begin(self, image: Image) -> None:
         if self._going is not None:
             self._going.cancel()
         self._going = loop.submit(build.aio(image, on_step=self._step))
-        self._going.add_done_callback(self._ended)
+        self._going.add_done_callback(partial(self._ended, image))
 
     def _step(self, image: str, step: Step) -> None:
+        if self._going is not None and self._going.cancelled():
+            return  # that it fails now is what was asked for
         self.tell(f"{image} {step.number}", step_line(step, step.count, image))
 
-    def _ended(self, done: Future[Any]) -> None:
+    def _ended(self, image: Image, done: Future[Any]) -> None:
         if done.cancelled():
             self.tell("end", "■ stopped")
         elif error := done.exception():
@@ -97,6 +101,10 @@ class ImagePanel:
             made = done.result()
             how = "built" if made.built else "was there already"
             self.tell("end", f"✓ {made.uri} {how} in {duration(made.seconds)}, {size(made.size)}")
+            if self._built is not None and self._built[0] != image:
+                for at, line in enumerate(_difference(*self._built, image, made.size)):
+                    self.tell(f"difference {at}", line)
+            self._built = image, made.size
 
     def _code(self, values: Values) -> str:
         base, python = str(values["base"]).strip(), str(values["python"]).strip()
@@ -116,6 +124,15 @@ def _packages(value: str) -> Field:
     return Field(
         name="pip", label="Python packages", kind="lines", value=value, help="pandas==2.2.3, one a line"
     )
+
+
+def _difference(before: Image, size_before: int, image: Image, size_now: int) -> Iterator[str]:
+    """Tell how an image differs from the one that was built before: by its size and line by line."""
+    more = size_now - size_before
+    change = f"{size(abs(more))} {'more' if more > 0 else 'less'} than" if more else "of the same size as"
+    yield f"It is {change} {before.uri}, and differs from it in:"
+    lines = difflib.ndiff(dockerfile(before).splitlines(), dockerfile(image).splitlines())
+    yield from (line for line in lines if line.startswith(("+ ", "- ")))
 
 
 def _words(text: object) -> list[str]:

@@ -23,6 +23,8 @@ class Used:
         cpu: seconds of CPU time.
         peak: the most memory, in bytes.
         phase: how its action ended.
+        disk: bytes that it read from storage and wrote there.
+        gpu: seconds that its GPUs were busy.
     """
 
     run: str
@@ -30,6 +32,8 @@ class Used:
     cpu: float
     peak: int
     phase: str
+    disk: int = 0
+    gpu: float = 0.0
 
     @property
     def cores(self) -> float:
@@ -61,6 +65,8 @@ def _of_run(store: RunStore, run: str, task: str) -> Iterator[Used]:
                     cpu=attempt.cpu or 0.0,
                     peak=attempt.peak,
                     phase=action.phase,
+                    disk=(attempt.read or 0) + (attempt.written or 0),
+                    gpu=attempt.gpu or 0.0,
                 )
 
 

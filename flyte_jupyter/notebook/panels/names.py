@@ -40,4 +40,4 @@ class Names:
 
     def name_of(self, value: Any) -> str | None:
         """Find the name that holds a value."""
-        return next((n for n, v in self._scope.copy().items() if v is value and not n.startswith("_")), None)
+        return next((n for n, v in dict(self._scope).items() if v is value and not n.startswith("_")), None)

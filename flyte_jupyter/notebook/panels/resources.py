@@ -14,7 +14,7 @@ from flyte_jupyter.tasks.template import TaskTemplate
 Task = TaskTemplate[..., Any]
 
 _LABELS = {"cpu": "Cores", "memory": "Memory", "gpu": "GPUs", "disk": "Disk", "shm": "Shared memory"}
-_COLUMNS = ("Run", "Time", "CPU", "Cores", "Memory", "State")
+_COLUMNS = ("Run", "Time", "CPU", "Cores", "Memory", "Disk", "GPU", "State")
 _SHOWN = 20
 
 
@@ -94,4 +94,6 @@ def _asked(task: Task) -> dict[str, str]:
 
 def _cells(used: Used) -> tuple[str, ...]:
     cores = f"{used.cores:.1f}"
-    return (used.run, duration(used.seconds), duration(used.cpu), cores, size(used.peak), used.phase.lower())
+    disk, gpu = size(used.disk) if used.disk else "", duration(used.gpu) if used.gpu else ""
+    seconds, cpu = duration(used.seconds), duration(used.cpu)
+    return (used.run, seconds, cpu, cores, size(used.peak), disk, gpu, used.phase.lower())

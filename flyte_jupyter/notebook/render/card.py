@@ -13,6 +13,7 @@ from flyte_jupyter.notebook.render.graph import graph, graph_html
 from flyte_jupyter.notebook.render.html import Html, fold, join, note, tag
 from flyte_jupyter.notebook.render.logs import log_html
 from flyte_jupyter.notebook.render.objects import block
+from flyte_jupyter.notebook.render.parity import parity_html
 from flyte_jupyter.notebook.render.phases import BAD, look, pill
 from flyte_jupyter.notebook.render.report import report_frame
 from flyte_jupyter.notebook.render.stop import Stop, stop_html
@@ -99,6 +100,7 @@ def card(
         _logs(state, logs or {}, limits),
         _outputs(outputs or {}, limits),
         *_reports(state, reports or {}, limits),
+        *parity_html(state),
     )
     style = f"{_FRAME.format(look(state.root).colour)};{_INSIDE}"
     return tag("div", _head(state, now, zone), *sections, style=style)

@@ -25,13 +25,25 @@ _HEAD = (
 )
 
 # Runs in trusted outputs only: gives the frame beside it the height that its page asks for, within bounds.
-# The page may have loaded, and told its height, before this runs: so it is asked once more.
-_FIT = (
+# The page may have loaded, and told its height, before this runs: so it is asked once more. And it adds a
+# button that opens the report in a tab: a blank one with nothing but the same sandbox in it, that knows not
+# the page that opened it. No plain link could do so: browsers open no `data:` address in a tab, a `blob:` one
+# would have the origin of the notebook's page, and the sandbox may not open windows by itself, as their
+# addresses could carry data out. So a notebook that is not trusted, where no script runs, has no button.
+_BESIDE = (
     "(()=>{const f=document.currentScript&&document.currentScript.previousElementSibling;if(!f)return;"
     "const on=e=>{if(!f.isConnected){removeEventListener('message',on);return}"
     "if(e.source!==f.contentWindow)return;const h=Number(e.data&&e.data.flyteReportHeight);"
     "if(h>0)f.style.height=Math.min(Math.max(h,60),4000)+'px'};addEventListener('message',on);"
-    "f.contentWindow&&f.contentWindow.postMessage('flyteReportHeight?','*')})()"
+    "f.contentWindow&&f.contentWindow.postMessage('flyteReportHeight?','*');"
+    "const b=document.createElement('button');b.type='button';b.textContent='Open in a tab';b.style.cssText="
+    "'font:inherit;font-size:12px;color:#fff;background:#57606a;border:0;border-radius:4px;padding:3px 10px;"
+    "margin:2px 0 4px;cursor:pointer;display:block';"
+    "b.onclick=()=>{const w=open('','_blank');if(!w){b.textContent='No tab can be opened from here';"
+    "b.disabled=true;return}w.opener=null;const d=w.document;d.open();d.write('<!doctype html><html lang=en>"
+    "<title></title><body style=margin:0>');d.close();d.title=f.title;const c=d.createElement('iframe');"
+    "c.setAttribute('sandbox','allow-scripts');c.title=f.title;c.srcdoc=f.srcdoc;"
+    "c.style.cssText='border:0;display:block;width:100%;height:100vh';d.body.append(c)};f.before(b)})()"
 )
 
 
@@ -60,4 +72,4 @@ def report_frame(html: str, *, height: int = 420, title: str = "Report") -> Html
         height=height,
         style=f"width:100%;height:{height}px;border:1px solid rgba(128,128,128,.35);border-radius:4px",
     )
-    return join([frame, Html(f"<script>{_FIT}</script>")])
+    return join([frame, Html(f"<script>{_BESIDE}</script>")])

@@ -97,6 +97,8 @@ def _used(shown: Sequence[Row]) -> dict[str, bool]:
         "Place": len({a.place for a in actions if a.place}) > 1,
         "CPU": any(cpu(a) is not None for a in actions),
         "Memory": any(peak(a) is not None for a in actions),
+        "Disk": any(disk(a) for a in actions),
+        "GPU": any(gpu(a) for a in actions),
         "Cache": any(a.cache not in ("", "disabled") for a in actions),
     }
 
@@ -122,6 +124,8 @@ def _row(
         "Place": action.place,
         "CPU": "" if cpu(action) is None else duration(cpu(action)),
         "Memory": _memory(action),
+        "Disk": disk(action),
+        "GPU": gpu(action),
         "Cache": "" if action.cache == "disabled" else action.cache,
     }
     return tag("tr", name, *(tag("td", texts[n], style=_CELL) for n in names[1:]))
@@ -138,18 +142,34 @@ def peak(action: ActionState) -> int | None:
     return max((attempt.peak for attempt in action.attempts if attempt.peak is not None), default=None)
 
 
+def disk(action: ActionState) -> str:
+    """Tell what all its attempts read from storage and wrote there; empty where that is nothing."""
+    read, written = (sum(getattr(a, name) or 0 for a in action.attempts) for name in ("read", "written"))
+    parts = (f"{size(read)} read" if read else "", f"{size(written)} written" if written else "")
+    return ", ".join(filter(None, parts))
+
+
+def gpu(action: ActionState) -> str:
+    """Tell how long the GPUs of its attempts were busy, and the most memory there; empty if not measured."""
+    seconds = sum(attempt.gpu or 0.0 for attempt in action.attempts)
+    most = max((attempt.gpu_memory or 0 for attempt in action.attempts), default=0)
+    parts = (f"{duration(seconds)} busy" if seconds else "", size(most) if most else "")
+    return ", ".join(filter(None, parts))
+
+
 def used(action: ActionState) -> Html | None:
     """Tell in a few words what an action used; None where that was not measured."""
-    seconds = cpu(action)
-    parts = [f"CPU {duration(seconds)}" if seconds is not None else "", _memory(action)]
+    seconds, gpus = cpu(action), gpu(action)
+    parts = [f"CPU {duration(seconds)}" if seconds is not None else "", _memory(action), disk(action)]
+    parts += [f"GPU {gpus}" if gpus else ""]
     return join(filter(None, parts), " · ") if seconds is not None or parts[1] else None
 
 
 def _memory(action: ActionState) -> Html:
-    """Tell the most memory, and its limit with how that was held."""
+    """Tell the most memory, beside its limit with how that was held, or else beside what was asked for."""
     limits = [attempt.limits["memory"] for attempt in action.attempts if "memory" in attempt.limits]
     used = "" if peak(action) is None else size(peak(action))
-    limit = limits[-1].partition(",")[0] if limits else ""
+    limit = limits[-1].partition(",")[0] if limits else action.asked.get("memory", "") if used else ""
     text = " of ".join(filter(None, (used, limit)))
     return tag("span", text, title=f"limit {limits[-1]}") if limits else join([text])
 

@@ -138,6 +138,7 @@ function render({ model, el }) {
       steps.append(lines.get(key));
     }
     lines.get(key).textContent = line;
+    if (key === "end") said.textContent = "";
   };
   const hear = (message) => {
     if (message.step) return step(message.step);
@@ -151,7 +152,7 @@ function render({ model, el }) {
   };
   model.on("msg:custom", hear);
   el.append(root);
-  show({ ...first, fields: [] });
+  show(first);
   return () => {
     clearTimeout(typing);
     model.off("msg:custom", hear);

@@ -52,6 +52,20 @@ describe('the layout', () => {
     ]);
   });
 
+  it('tells calls of one task apart by their marks', () => {
+    const marks = new Map([
+      ['a1', 'EWR'],
+      ['b2', 'x=2']
+    ]);
+    const few = layout(wide(2), none, none, marks).boxes.map(box => box.title);
+    expect(few).toEqual(['main', 'step(EWR)', 'leaf', 'step', 'leaf(x=2)']);
+    const state = wide(40);
+    const many = layout(state, none, none).boxes[1];
+    const cells = layout(state, new Set([many.key]), none, marks).boxes.filter(box => box.kind === 'cell');
+    expect(cells.slice(0, 2).map(box => box.title)).toEqual(['EWR', 'a2']);
+    expect(rows(wide(2), none, 'ewr', marks).map(row => row.action.name)).toEqual(['a1']);
+  });
+
   it('opens a box of many into cells that do not overlap', () => {
     const state = wide(40);
     const many = layout(state, none, none).boxes[1];

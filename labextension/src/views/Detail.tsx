@@ -2,7 +2,7 @@
 import * as React from 'react';
 
 import type { Action, Attempt } from '../events';
-import { duration, label, moment, size, took } from '../format';
+import { called, duration, moment, size, took } from '../format';
 import { lookOf } from '../looks';
 import type { IFollowed } from '../tokens';
 import { useView } from './context';
@@ -21,6 +21,7 @@ export function Detail(props: {
   const { trans } = useView();
   const { run, action } = props;
   const attempts = action.attempts ?? [];
+  const name = called(action, run.marks);
   const tabs: ITab[] = [
     { id: 'about', label: trans.__('Overview'), panel: () => <About action={action} now={props.now} /> },
     {
@@ -41,13 +42,13 @@ export function Detail(props: {
     tabs.push({
       id: 'report',
       label: trans.__('Report'),
-      panel: () => <Report run={run} action={action.name} report={report} name={label(action)} />
+      panel: () => <Report run={run} action={action.name} report={report} name={name} />
     });
   }
   return (
-    <section className="flyte-Detail" aria-label={trans.__('Action %1', label(action))}>
+    <section className="flyte-Detail" aria-label={trans.__('Action %1', name)}>
       <h2 className="flyte-DetailTitle">
-        {label(action)} <Pill look={lookOf(action)} />
+        {name} <Pill look={lookOf(action)} />
       </h2>
       <Tabs name={trans.__('Parts of the action')} tabs={tabs} current={props.tab} onChange={props.onTab} />
     </section>
@@ -76,7 +77,8 @@ function About(props: { action: Action; now: number }): JSX.Element {
           [trans.__('Took'), seconds === null ? '' : duration(seconds)],
           [trans.__('Cache'), [action.cache, action.cache_reason].filter(Boolean).join(': ')],
           [trans.__('Version'), action.version],
-          [trans.__('Name'), action.name]
+          [trans.__('Name'), action.name],
+          [trans.__('Asked for'), pairs(action.asked ?? {})]
         ]}
       />
       <Attempts attempts={action.attempts ?? []} now={now} />
@@ -98,6 +100,23 @@ function Attempts(props: { attempts: readonly Attempt[]; now: number }): JSX.Ele
     ],
     [trans.__('CPU'), ({ cpu }) => (cpu === undefined ? '' : duration(cpu))],
     [trans.__('Memory'), ({ peak }) => (peak === undefined ? '' : size(peak))],
+    [
+      trans.__('Disk'),
+      ({ read, written }) =>
+        [
+          read === undefined ? '' : trans.__('%1 read', size(read)),
+          written === undefined ? '' : trans.__('%1 written', size(written))
+        ]
+          .filter(Boolean)
+          .join(', ')
+    ],
+    [
+      trans.__('GPU'),
+      ({ gpu, gpu_memory }) =>
+        [gpu === undefined ? '' : duration(gpu), gpu_memory === undefined ? '' : size(gpu_memory)]
+          .filter(Boolean)
+          .join(', ')
+    ],
     [trans.__('Limits'), ({ limits }) => pairs(limits ?? {})],
     [trans.__('Error'), ({ failure }) => (failure ? `${failure.code}: ${failure.message}` : '')]
   ];

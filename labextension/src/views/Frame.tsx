@@ -3,7 +3,7 @@ import * as React from 'react';
 
 import type { IFollowed } from '../tokens';
 import { useLoaded, useView } from './context';
-import { Button, Note } from './parts';
+import { Button, Note, Search } from './parts';
 
 const SIZES = [20, 50, 100];
 
@@ -50,17 +50,14 @@ export function Frame(props: { run: IFollowed; action: string; which: string; na
   return (
     <div className="flyte-Frame">
       <div className="flyte-Bar-tools" role="toolbar" aria-label={trans.__('Table')}>
-        <input
-          type="search"
-          className="flyte-Input"
-          placeholder={trans.__('Filter rows')}
-          aria-label={trans.__('Filter rows')}
-          value={text}
-          onChange={event => {
+        <Search
+          label={trans.__('Filter rows')}
+          text={text}
+          delay={200}
+          onText={wanted => {
             setPage(0);
-            setText(event.target.value);
+            setText(wanted);
           }}
-          onKeyDown={event => event.stopPropagation()}
         />
         <Button
           label="‹"

@@ -2,8 +2,10 @@
 import * as React from 'react';
 
 import type { RunState } from '../advance';
+import { called } from '../format';
 import { type Box, type Drawing, layout } from '../layout';
 import { tally, told } from '../looks';
+import type { Marks } from '../marks';
 import { coloursOf, type ISight, paint } from '../painter';
 import { beside, fit, hit, reveal, zoom } from '../sight';
 import { useView } from './context';
@@ -18,6 +20,7 @@ export interface IGraphState {
 
 export function Graph(props: {
   state: RunState;
+  marks: Marks;
   revision: number;
   kept: IGraphState;
   height: number | null;
@@ -30,7 +33,7 @@ export function Graph(props: {
   const [folds, setFolds] = React.useState(0);
   const [marked, setMarked] = React.useState(props.current);
   const drawing = React.useMemo(
-    () => layout(props.state, kept.open, kept.shut),
+    () => layout(props.state, kept.open, kept.shut, props.marks),
     [props.state, props.revision, folds]
   );
   const painter = usePainter(canvas, drawing, kept, marked);
@@ -95,6 +98,7 @@ export function Graph(props: {
   };
   const box = drawing.boxes.find(one => one.key === marked);
   const counts = told(tally(props.state.actions.values()), trans);
+  const name = box?.kind === 'cell' ? called(box.actions[0], props.marks) : box?.title;
   const many = box && box.actions.length > 1 ? ` ×${box.actions.length.toLocaleString()}` : '';
   const height = props.height ?? undefined;
   return (
@@ -118,7 +122,7 @@ export function Graph(props: {
         <Button label={trans.__('Fit')} title={trans.__('Show all of the graph')} onClick={painter.fit} />
       </div>
       <div role="status" className="flyte-Hidden">
-        {box ? `${box.title}${many}: ${told(tally(box.actions), trans)}` : ''}
+        {box ? `${name}${many}: ${told(tally(box.actions), trans)}` : ''}
       </div>
     </div>
   );

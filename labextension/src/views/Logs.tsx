@@ -1,100 +1,86 @@
 /** What an action printed: colours, search, follow, moments; only the lines that are seen are in the page. */
+import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
-import { lines, plain, styled } from '../ansi';
-import type { LogPage } from '../api';
+import { plain, styled } from '../ansi';
+import { isSame, type Line } from '../log';
 import type { IFollowed } from '../tokens';
 import { useView } from './context';
-import { Button, Note } from './parts';
+import { Button, Note, Search } from './parts';
+import { type IMatches, type IShown, type Place, useLog, useMatches } from './useLog';
 import { VirtualRows } from './VirtualRows';
 
 const ROW = 18;
 
-/** Of a longer log, only so many of its last characters are read at first. */
-const TAIL = 6_000_000;
-const FIRST = 200_000;
-
-interface Line {
-  readonly text: string;
-  readonly attempt: number;
-  readonly time: number;
-  readonly stream: string;
-}
-
 export function Logs(props: { run: IFollowed; action: string; attempts: number }): JSX.Element {
   const { trans } = useView();
-  const { found, begins, error } = useLog(props.run, props.action);
+  const { run, action } = props;
+  const [place, setPlace] = React.useState<Place | null>(null);
   const [text, setText] = React.useState('');
   const [attempt, setAttempt] = React.useState(0);
   const [isFollowing, setFollowing] = React.useState(true);
   const [hasMoments, setMoments] = React.useState(false);
   const [onlyMatches, setOnlyMatches] = React.useState(false);
   const [match, setMatch] = React.useState(0);
+  const [isPaging, setPaging] = React.useState(false);
+  const shown = useLog(run, action, place);
+  const isLong = place !== null || shown.begins > 0;
   const chosen = React.useMemo(
-    () => (attempt ? found.filter(line => line.attempt === attempt) : found),
-    [found, attempt]
+    () => (attempt ? shown.lines.filter(line => line.attempt === attempt) : shown.lines),
+    [shown.lines, attempt]
   );
-  const matches = React.useMemo(() => {
-    const wanted = text.toLowerCase();
-    const places: number[] = [];
-    if (wanted) {
-      chosen.forEach((line, i) => plain(line.text).toLowerCase().includes(wanted) && places.push(i));
+  const far = useMatches(run, action, isLong ? text : '', attempt);
+  const near = React.useMemo(() => (isLong ? [] : holding(chosen, text)), [chosen, text, isLong]);
+  const matches = isLong ? far.lines : near;
+  const listed = onlyMatches && text ? matches : chosen;
+  const at = matches.length ? ((match % matches.length) + matches.length) % matches.length : -1;
+  const found: Line | undefined = matches[at];
+  const current = React.useMemo(
+    () => (listed === matches ? at : found ? listed.findIndex(line => isSame(found, line)) : -1),
+    [listed, matches, at]
+  );
+  React.useEffect(() => {
+    if (found && current < 0) {
+      setPlace({ around: found.row });
     }
-    return places;
-  }, [chosen, text]);
-  const shown = onlyMatches && text ? matches.map(place => chosen[place]) : chosen;
-  const place = matches.length ? ((match % matches.length) + matches.length) % matches.length : -1;
-  const current = place < 0 ? -1 : onlyMatches ? place : matches[place];
+  }, [found?.row, found?.at, onlyMatches]);
   const step = (by: number) => {
     setFollowing(false);
+    setPaging(false);
     setMatch(before => before + by);
   };
-  if (error) {
-    return <Note>{error}</Note>;
-  }
-  const line = (index: number) => {
-    const one = shown[index];
-    return (
-      <div
-        key={index}
-        className={`flyte-LogLine${one.stream === 'stderr' ? ' flyte-mod-stderr' : ''}${index === current ? ' flyte-mod-current' : ''}`}
-        style={{ height: ROW }}
-      >
-        {hasMoments ? <span className="flyte-Quiet">{clock(one.time)} </span> : null}
-        {styled(one.text).map((run, i) => (
-          <span key={i} className={run.style || undefined}>
-            {run.text}
-          </span>
-        ))}
-      </div>
-    );
+  const go = (to: Place | null) => {
+    setPlace(to);
+    setPaging(true);
+    setFollowing(to === null);
   };
+  if (shown.error || far.error) {
+    return <Note>{shown.error || far.error}</Note>;
+  }
+  const line = (index: number) => (
+    <LogLine key={index} line={listed[index]} isCurrent={index === current} hasMoment={hasMoments} />
+  );
   return (
     <div className="flyte-Logs">
       <div className="flyte-Bar-tools" role="toolbar" aria-label={trans.__('Log')}>
-        <input
-          type="search"
-          className="flyte-Input"
+        <Search
+          label={trans.__('Search in the log')}
           placeholder={trans.__('Search')}
-          aria-label={trans.__('Search in the log')}
-          value={text}
-          onChange={event => {
-            setText(event.target.value);
+          text={text}
+          onText={wanted => {
+            setText(wanted);
             setMatch(0);
             setFollowing(false);
+            setPaging(false);
           }}
-          onKeyDown={event => {
-            event.stopPropagation();
-            if (event.key === 'Enter') {
-              step(event.shiftKey ? -1 : 1);
-            }
-          }}
+          onStep={step}
         />
         <span role="status" className="flyte-Quiet">
           {text
-            ? trans.__('%1 of %2', (place + 1).toLocaleString(), matches.length.toLocaleString())
-            : trans._n('%2 line', '%2 lines', shown.length, shown.length.toLocaleString())}
+            ? progress(trans, at + 1, matches.length, far)
+            : trans._n('%2 line', '%2 lines', chosen.length, chosen.length.toLocaleString())}
         </span>
+        {far.more ? <Button label={trans.__('Search on')} onClick={far.more} /> : null}
         <Button
           label={trans.__('Only matches')}
           isOn={onlyMatches}
@@ -116,16 +102,21 @@ export function Logs(props: { run: IFollowed; action: string; attempts: number }
           </select>
         ) : null}
         <Button label={trans.__('Times')} isOn={hasMoments} onClick={() => setMoments(!hasMoments)} />
-        <Button label={trans.__('Follow')} isOn={isFollowing} onClick={() => setFollowing(!isFollowing)} />
+        <Button
+          label={trans.__('Follow')}
+          isOn={isFollowing}
+          onClick={() => (isFollowing ? setFollowing(false) : go(null))}
+        />
       </div>
-      {begins > 0 ? <Note>{trans.__('The log is long; its beginning is not shown here.')}</Note> : null}
-      {found.length === 0 ? <Note>{trans.__('Nothing was printed.')}</Note> : null}
+      {isLong ? <Parts shown={shown} isEnd={place === null} go={go} /> : null}
+      {chosen.length === 0 ? <Note>{trans.__('Nothing was printed.')}</Note> : null}
       <VirtualRows
-        count={shown.length}
+        count={listed.length}
         rowHeight={ROW}
         row={line}
-        current={isFollowing ? -1 : current}
-        isFollowing={isFollowing}
+        current={isFollowing ? -1 : isPaging ? edge(place, listed.length) : current}
+        seenAgain={shown.begins}
+        isFollowing={isFollowing && place === null}
         onScrolled={isAtEnd => !isAtEnd && isFollowing && setFollowing(false)}
         attributes={{ role: 'region', 'aria-label': trans.__('Log lines'), className: 'flyte-LogLines' }}
       />
@@ -133,75 +124,78 @@ export function Logs(props: { run: IFollowed; action: string; attempts: number }
   );
 }
 
-/** Read a log and go on with it as lines come. */
-function useLog(run: IFollowed, action: string): { found: Line[]; begins: number; error: string } {
-  const { runs } = useView();
-  const [shown, setShown] = React.useState<{ found: Line[]; begins: number; error: string }>(NOTHING);
-  React.useEffect(() => {
-    const abort = new AbortController();
-    const whole: Line[] = [];
-    let [after, begins, isOpenEnd, isReading, isAgain, heard] = [-1, 0, false, false, false, -1];
-    const take = (page: LogPage) => {
-      for (const [number, attempt, time, stream, text] of page.rows) {
-        lines(text).forEach((line, i) => {
-          const last = whole[whole.length - 1];
-          if (i === 0 && isOpenEnd && last?.stream === stream && last.attempt === attempt) {
-            whole[whole.length - 1] = { ...last, text: last.text + line };
-          } else {
-            whole.push({ text: line, attempt, time, stream });
-          }
-        });
-        isOpenEnd = !text.endsWith('\n');
-        after = number;
-      }
-    };
-    const read = async () => {
-      if (isReading) {
-        isAgain = true;
-        return;
-      }
-      isReading = true;
-      try {
-        do {
-          isAgain = false;
-          const query = after < 0 ? { tail: TAIL, size: FIRST } : { after };
-          const page = await runs.api.logs(run.near, run.name, action, query, abort.signal);
-          if (after < 0) {
-            begins = page.begins;
-            after = page.begins;
-          }
-          take(page);
-          isAgain ||= page.more;
-          setShown({ found: whole.slice(), begins, error: '' });
-        } while (isAgain && !abort.signal.aborted);
-      } catch (reason) {
-        if (!abort.signal.aborted) {
-          setShown(before => ({
-            ...before,
-            error: reason instanceof Error ? reason.message : String(reason)
-          }));
-        }
-      }
-      isReading = false;
-    };
-    const told = () => {
-      if (heard !== run.logs) {
-        heard = run.logs;
-        void read();
-      }
-    };
-    setShown(NOTHING);
-    run.changed.connect(told);
-    told();
-    return () => {
-      abort.abort();
-      run.changed.disconnect(told);
-    };
-  }, [run, action]);
-  return shown;
+/** Ways through a log that is too long to be shown at once. */
+function Parts(props: { shown: IShown; isEnd: boolean; go: (place: Place | null) => void }): JSX.Element {
+  const { trans } = useView();
+  const { shown, go } = props;
+  const isBegin = shown.begins === 0;
+  return (
+    <div className="flyte-Bar-tools" role="group" aria-label={trans.__('Parts of the log')}>
+      <span className="flyte-Quiet">
+        {props.isEnd
+          ? trans.__('The log is long; its end is shown.')
+          : trans.__('The log is long; a part of it is shown.')}
+      </span>
+      <Button
+        label="⇤"
+        isSymbol
+        title={trans.__('Beginning')}
+        disabled={isBegin}
+        onClick={() => go({ after: 0 })}
+      />
+      <Button
+        label="‹"
+        isSymbol
+        title={trans.__('Earlier')}
+        disabled={isBegin}
+        onClick={() => go({ until: shown.begins })}
+      />
+      <Button
+        label="›"
+        isSymbol
+        title={trans.__('Later')}
+        disabled={props.isEnd || !shown.more}
+        onClick={() => go({ after: shown.last })}
+      />
+      <Button label="⇥" isSymbol title={trans.__('End')} disabled={props.isEnd} onClick={() => go(null)} />
+    </div>
+  );
 }
 
-const NOTHING = { found: [], begins: 0, error: '' };
+/** The line at which one begins to read a part of the log that was turned to. */
+function edge(place: Place | null, count: number): number {
+  return place !== null && 'until' in place ? count - 1 : 0;
+}
+
+function LogLine(props: { line: Line; isCurrent: boolean; hasMoment: boolean }): JSX.Element {
+  const { line } = props;
+  const marks = `${line.stream === 'stderr' ? ' flyte-mod-stderr' : ''}${props.isCurrent ? ' flyte-mod-current' : ''}`;
+  return (
+    <div className={`flyte-LogLine${marks}`} style={{ height: ROW }}>
+      {props.hasMoment ? <span className="flyte-Quiet">{clock(line.time)} </span> : null}
+      {styled(line.text).map((run, i) => (
+        <span key={i} className={run.style || undefined}>
+          {run.text}
+        </span>
+      ))}
+    </div>
+  );
+}
+
+/** Say at which match one is, and of how many so far. */
+function progress(trans: TranslationBundle, at: number, count: number, far: IMatches): string {
+  const [place, all] = [at.toLocaleString(), count.toLocaleString()];
+  if (far.isSearching) {
+    return trans.__('%1 of %2, searching…', place, all);
+  }
+  return far.more ? trans.__('%1 of the first %2', place, all) : trans.__('%1 of %2', place, all);
+}
+
+/** The lines that hold a text, in upper or lower case. */
+function holding(lines: readonly Line[], text: string): readonly Line[] {
+  const wanted = text.toLowerCase();
+  return wanted ? lines.filter(line => plain(line.text).toLowerCase().includes(wanted)) : [];
+}
 
 function clock(seconds: number): string {
   return new Date(seconds * 1000).toLocaleTimeString(undefined, { hour12: false });

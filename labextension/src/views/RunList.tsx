@@ -7,7 +7,7 @@ import type { RunRow } from '../api';
 import { baseName, duration, moment, shortName } from '../format';
 import { inOrder, type Listing } from '../listing';
 import { type IViewContext, useClock, useView, ViewContext } from './context';
-import { Button, Note, Pill } from './parts';
+import { Button, Note, Pill, Search } from './parts';
 import { VirtualRows } from './VirtualRows';
 
 const ROW = 46;
@@ -146,7 +146,12 @@ function RunList(props: { listing: Listing; chosen: IChosen }): JSX.Element {
   return (
     <>
       <div className="flyte-ListTools" role="toolbar" aria-label={trans.__('Runs')}>
-        <Search text={asked.text} onText={text => (listing.asked = { ...listing.asked, text })} />
+        <Search
+          label={trans.__('Filter runs')}
+          text={asked.text}
+          delay={200}
+          onText={text => (listing.asked = { ...listing.asked, text })}
+        />
         <select
           className="flyte-Input"
           aria-label={trans.__('Phase')}
@@ -233,28 +238,5 @@ function RunList(props: { listing: Listing; chosen: IChosen }): JSX.Element {
         }}
       />
     </>
-  );
-}
-
-/** A field that asks a moment after the last key, as each question goes through all runs. */
-function Search(props: { text: string; onText: (text: string) => void }): JSX.Element {
-  const { trans } = useView();
-  const [text, setText] = React.useState(props.text);
-  const timer = React.useRef<ReturnType<typeof setTimeout>>();
-  React.useEffect(() => () => clearTimeout(timer.current), []);
-  return (
-    <input
-      type="search"
-      className="flyte-Input"
-      placeholder={trans.__('Filter runs')}
-      aria-label={trans.__('Filter runs')}
-      value={text}
-      onChange={event => {
-        const wanted = event.target.value;
-        setText(wanted);
-        clearTimeout(timer.current);
-        timer.current = setTimeout(() => props.onText(wanted), 200);
-      }}
-    />
   );
 }

@@ -3,8 +3,9 @@ import * as React from 'react';
 
 import { isTerminal, ROOT, root, type RunState } from '../advance';
 import type { Action } from '../events';
-import { cut, duration, label, moment, shortName } from '../format';
+import { called, cut, duration, label, moment, shortName } from '../format';
 import { lookOf, tally, told as inWords } from '../looks';
+import type { Marks } from '../marks';
 import type { IFollowed } from '../tokens';
 import { useClock, useRevision, useView } from './context';
 import { Detail } from './Detail';
@@ -58,6 +59,7 @@ export function RunView(props: { run: IFollowed; kept: IRunViewState; isInCell: 
       panel: () => (
         <Graph
           state={state}
+          marks={run.marks}
           revision={revision}
           kept={kept.graph}
           height={props.isInCell ? 260 : null}
@@ -73,6 +75,7 @@ export function RunView(props: { run: IFollowed; kept: IRunViewState; isInCell: 
         <div className={props.isInCell ? 'flyte-mod-limited' : 'flyte-Fill'}>
           <Timeline
             state={state}
+            marks={run.marks}
             revision={revision}
             now={now}
             kept={kept.timeline}
@@ -86,7 +89,7 @@ export function RunView(props: { run: IFollowed; kept: IRunViewState; isInCell: 
   return (
     <div className={`flyte-Run${props.isInCell ? ' flyte-mod-inCell' : ''}`}>
       <Head run={run} state={state} now={now} isInCell={props.isInCell} />
-      <Problems state={state} onCurrent={onCurrent} />
+      <Problems state={state} marks={run.marks} onCurrent={onCurrent} />
       <div className="flyte-RunBody">
         {isAlone && props.isInCell ? null : (
           <Tabs
@@ -177,7 +180,11 @@ function Head(props: { run: IFollowed; state: RunState; now: number; isInCell: b
 }
 
 /** Say what went wrong first, once for each different error. */
-function Problems(props: { state: RunState; onCurrent: (action: string) => void }): JSX.Element | null {
+function Problems(props: {
+  state: RunState;
+  marks: Marks;
+  onCurrent: (action: string) => void;
+}): JSX.Element | null {
   const { trans } = useView();
   const failed = [...props.state.actions.values()].filter(
     action => action.failure && (action.phase === 'FAILED' || action.phase === 'TIMED_OUT')
@@ -197,7 +204,7 @@ function Problems(props: { state: RunState; onCurrent: (action: string) => void 
         return (
           <li key={said}>
             <button type="button" className="flyte-LinkButton" onClick={() => props.onCurrent(deepest.name)}>
-              {label(deepest)}
+              {called(deepest, props.marks)}
             </button>{' '}
             {cut(said, 300)}
           </li>

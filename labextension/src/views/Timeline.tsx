@@ -3,11 +3,12 @@ import * as React from 'react';
 
 import type { RunState } from '../advance';
 import type { Action } from '../events';
-import { duration, label, took } from '../format';
+import { called, duration, took } from '../format';
 import { LOOKS, lookOf } from '../looks';
+import type { Marks } from '../marks';
 import { type Row, rows } from '../rows';
 import { useView } from './context';
-import { Pill } from './parts';
+import { Pill, Search } from './parts';
 import { VirtualRows } from './VirtualRows';
 
 const ROW = 26;
@@ -19,6 +20,7 @@ export interface ITimelineState {
 
 export function Timeline(props: {
   state: RunState;
+  marks: Marks;
   revision: number;
   now: number;
   kept: ITimelineState;
@@ -29,7 +31,10 @@ export function Timeline(props: {
   const { state, kept } = props;
   const base = React.useId();
   const [changes, setChanges] = React.useState(0);
-  const shown = React.useMemo(() => rows(state, kept.shut, kept.text), [state, props.revision, changes]);
+  const shown = React.useMemo(
+    () => rows(state, kept.shut, kept.text, props.marks),
+    [state, props.revision, changes]
+  );
   const [begin, end] = React.useMemo(() => span(state, props.now), [state, props.revision, props.now]);
   const at = shown.findIndex(row => row.action.name === props.current);
   const change = (values: Partial<ITimelineState>) => {
@@ -112,7 +117,7 @@ export function Timeline(props: {
           >
             {row.hasBelow ? (row.isOpen ? '▾' : '▸') : ''}
           </span>
-          {label(action)}
+          {called(action, props.marks)}
           {action.group ? <span className="flyte-Quiet"> {action.group}</span> : null}
         </span>
         <span className="flyte-TimelinePhase">
@@ -125,15 +130,7 @@ export function Timeline(props: {
   };
   return (
     <div className="flyte-Timeline">
-      <input
-        type="search"
-        className="flyte-Input"
-        placeholder={trans.__('Filter actions')}
-        aria-label={trans.__('Filter actions')}
-        value={kept.text}
-        onChange={event => change({ text: event.target.value })}
-        onKeyDown={event => event.stopPropagation()}
-      />
+      <Search label={trans.__('Filter actions')} text={kept.text} onText={text => change({ text })} />
       <VirtualRows
         count={shown.length}
         rowHeight={ROW}

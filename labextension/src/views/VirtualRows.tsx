@@ -11,6 +11,8 @@ export interface IVirtualRows {
   readonly row: (index: number) => React.ReactElement;
   /** The row that has to be seen when it changes; -1 for none. */
   readonly current?: number;
+  /** It has to be seen again when this changes, as other rows are shown then. */
+  readonly seenAgain?: unknown;
   /** Keep to the end as rows come. */
   readonly isFollowing?: boolean;
   readonly onScrolled?: (isAtEnd: boolean) => void;
@@ -49,7 +51,7 @@ export function VirtualRows(props: IVirtualRows): JSX.Element {
         element.scrollTop = (at + 1) * rowHeight - element.clientHeight;
       }
     }
-  }, [props.current, rowHeight]);
+  }, [props.current, props.seenAgain, rowHeight]);
   const first = Math.max(0, Math.min(count, Math.floor(top / rowHeight)) - BEYOND);
   const last = Math.min(count, Math.ceil((top + height) / rowHeight) + BEYOND);
   React.useEffect(() => props.onSeen?.(first, last), [first, last, count]);

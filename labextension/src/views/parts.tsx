@@ -43,6 +43,46 @@ export function Button(props: {
   );
 }
 
+/** A field for what is looked for; with `delay`, it tells of it so many milliseconds after the last key. */
+export function Search(props: {
+  label: string;
+  placeholder?: string;
+  text: string;
+  delay?: number;
+  onText: (text: string) => void;
+  /** Enter asks for the next place, with Shift for the one before. */
+  onStep?: (by: 1 | -1) => void;
+}): JSX.Element {
+  const [text, setText] = React.useState(props.text);
+  const timer = React.useRef<ReturnType<typeof setTimeout>>();
+  React.useEffect(() => () => clearTimeout(timer.current), []);
+  return (
+    <input
+      type="search"
+      className="flyte-Input"
+      placeholder={props.placeholder ?? props.label}
+      aria-label={props.label}
+      value={text}
+      onChange={event => {
+        const wanted = event.target.value;
+        setText(wanted);
+        clearTimeout(timer.current);
+        if (props.delay) {
+          timer.current = setTimeout(() => props.onText(wanted), props.delay);
+        } else {
+          props.onText(wanted);
+        }
+      }}
+      onKeyDown={event => {
+        event.stopPropagation();
+        if (event.key === 'Enter') {
+          props.onStep?.(event.shiftKey ? -1 : 1);
+        }
+      }}
+    />
+  );
+}
+
 export interface ITab {
   readonly id: string;
   readonly label: string;

@@ -150,28 +150,50 @@ def hand_over(size: int) -> float:
 
 
 @env.task(reusable=flyte.ReusePolicy(1))
-async def echo(x: int) -> int:
+def echo(x: int) -> int:
     return x
 
 
 @env.task
-async def echoes(n: int) -> list[float]:
+def echoes(n: int) -> list[float]:
     seconds = []
     for x in range(n):
         begin = time.perf_counter()
-        assert await echo(x) == x
+        assert echo(x) == x
         seconds.append(time.perf_counter() - begin)
     return seconds
 
 
+@env.task(reusable=flyte.ReusePolicy(1))
+async def async_echo(x: int) -> int:
+    return x
+
+
+@env.task
+async def async_echoes(n: int) -> list[float]:
+    seconds = []
+    for x in range(n):
+        begin = time.perf_counter()
+        assert await async_echo(x) == x
+        seconds.append(time.perf_counter() - begin)
+    return seconds
+
+
+def _trips(task, size: int) -> list[float]:
+    flyte.run(task, 10)
+    return sorted(flyte.run(task, size).outputs()[0])
+
+
 def round_trip(size: int) -> float:
-    flyte.run(echoes, 10)
-    return statistics.median(flyte.run(echoes, size).outputs()[0])
+    return statistics.median(_trips(echoes, size))
 
 
 def round_trip_p99(size: int) -> float:
-    flyte.run(echoes, 10)
-    return sorted(flyte.run(echoes, size).outputs()[0])[size * 99 // 100]
+    return _trips(echoes, size)[size * 99 // 100]
+
+
+def async_round_trip(size: int) -> float:
+    return statistics.median(_trips(async_echoes, size))
 
 
 def hand_to_worker(size: int) -> float:

@@ -1,0 +1,222 @@
+"""The official SDK's client: one connection for this process, every call within a time."""
+
+import asyncio
+import logging
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from flyteidl2.task import task_definition_pb2  # type: ignore[import-untyped]  # no stubs
+
+from flyte_jupyter.backends.flyte_address import Address
+from flyte_jupyter.backends.flyte_quiet import silent
+from flyte_jupyter.backends.flyte_sdk import flyte
+from flyte_jupyter.backends.per_loop import PerLoop
+from flyte_jupyter.errors import (
+    InitializationError,
+    RemoteTaskNotFoundError,
+    RunNotFoundError,
+    RuntimeSystemError,
+    RuntimeUserError,
+)
+from flyte_jupyter.loading import load, on_thread
+
+T = TypeVar("T")
+_SECONDS = 30.0
+_CHECK = 6.0
+_connected: list[Address] = []
+
+
+class Client:
+    """Talks to one endpoint.
+
+    Args:
+        address: where it is.
+        options: further keywords of the official ``flyte.init``: authentication, storage, image builder.
+    """
+
+    def __init__(self, address: Address, options: Mapping[str, Any]) -> None:
+        self.address = address
+        self._options = dict(options)
+        self._remote: Any = None
+        self._readying = PerLoop(asyncio.Lock)
+
+    async def ready(self) -> None:
+        """Connect, unless this process is connected already.
+
+        Raises:
+            InitializationError: nothing answers.
+        """
+        async with self._readying.get():
+            if self._remote is not None and _connected[-1:] == [self.address]:
+                return
+            await self.address.check()
+            await self._within(self._init())
+            self._remote = load("flyte.remote")
+
+    async def check(self) -> None:
+        """See that an endpoint answers there, and lets this process in.
+
+        Raises:
+            InitializationError: it does not.
+        """
+        await self.ready()
+
+        async def listed() -> None:
+            async for _ in self._remote.Run.listall.aio(limit=1):
+                return
+
+        try:
+            await self._within(silent(listed()), _CHECK)
+        except Exception as error:  # noqa: BLE001 - whatever it says, it is told
+            raise InitializationError(
+                f"what answers at {self.address.shown} is no endpoint that lets this process in: {error}"
+            ) from None
+
+    async def submit(self, task: Any, values: Mapping[str, Any], options: Mapping[str, Any]) -> Any:
+        """Start a run and give its handle; one of the same name that is ours already is that run.
+
+        Args:
+            task: the official task, or the ``TaskDetails`` of one that is there.
+            values: official values by name.
+            options: keywords of the official ``with_runcontext``; with name and labels.
+
+        Raises:
+            RuntimeSystemError, RuntimeUserError: the endpoint refuses.
+        """
+        runner = flyte.with_runcontext(
+            mode="remote", interactive_mode=True, log_level=logging.CRITICAL, **options
+        )
+        try:
+            return await self._within(silent(runner.run.aio(task, **values)), 4 * _SECONDS)
+        except flyte.errors.RuntimeUserError as error:
+            if error.code != "RunAlreadyExistsError":
+                raise RuntimeUserError(error.code, str(error), self.address.shown) from None
+        except flyte.errors.RuntimeSystemError as error:
+            await self.address.check()  # which says it better
+            raise RuntimeSystemError(error.code, str(error), self.address.shown) from None
+        found = await self.run(options["name"])
+        labels = (await self._within(found.details.aio())).pb2.run_spec.labels.values
+        if any(labels.get(key) != value for key, value in options["labels"].items()):
+            raise RuntimeUserError(
+                "RunAlreadyExists", f"{self.address.shown} has another run {options['name']} already"
+            )
+        return found
+
+    async def sent(self, task: Any, run: Any) -> Any:
+        """Give what stands for a task whose code is there, after its first run."""
+        details = await self._within(run.details.aio())
+        message = task_definition_pb2.TaskDetails(spec=details.action_details.pb2.task)
+        found = self._remote.TaskDetails(pb2=message, overridden=True)
+        vars(found)["interface"] = task.native_interface  # with the classes of this process
+        return found
+
+    async def upload(self, name: str, data: bytes) -> str:
+        """Put a file there and give its address."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / name
+            await on_thread(path.write_bytes, data)
+            _, uri = await self._within(self._remote.upload_file.aio(path))
+        return str(uri)
+
+    async def deploy(self, env: Any, version: str) -> None:
+        """Register an official environment's tasks, whose code is there already."""
+        deploying = flyte.deploy.aio(env, version=version, copy_style="none")
+        await self._within(silent(deploying), 4 * _SECONDS)
+
+    async def task(self, name: str, version: str | None) -> Any:
+        """Fetch a deployed task; without a version the latest one.
+
+        Raises:
+            RemoteTaskNotFoundError: there is none.
+        """
+        await self.ready()
+        auto: Any = None if version else "latest"
+        lazy = self._remote.Task.get(name, version=version, auto_version=auto)
+        try:
+            return await self._within(silent(lazy.fetch.aio()))
+        except Exception as error:  # noqa: BLE001 - whatever it says, it is told
+            raise RemoteTaskNotFoundError(
+                f"{self.address.shown} has no task {name!r} of version {version or 'latest'}: {error}"
+            ) from None
+
+    async def run(self, name: str) -> Any:
+        """Find a run.
+
+        Raises:
+            RunNotFoundError: there is none of that name.
+        """
+        await self.ready()
+        try:
+            return await self._within(self._remote.Run.get.aio(name=name))
+        except Exception as error:
+            if "not_found" in str(getattr(error, "code", "")).lower():
+                raise RunNotFoundError(f"{self.address.shown} has no run {name!r}") from None
+            raise
+
+    async def details(self, run: str, action: str) -> Any:
+        """Fetch the details of an action."""
+        return await self._within(self._remote.ActionDetails.get.aio(run_name=run, name=action))
+
+    async def action(self, run: str, name: str) -> Any:
+        """Fetch an action."""
+        return await self._within(self._remote.Action.get.aio(run_name=run, name=name))
+
+    async def actions(self, run: str) -> list[Any]:
+        """List the actions of a run, in the order of their making."""
+
+        async def listed() -> list[Any]:
+            return [action async for action in self._remote.Action.listall.aio(for_run_name=run)]
+
+        return await self._within(listed())
+
+    async def literals(self, details: Any) -> tuple[Any, Any]:
+        """Fetch the inputs and outputs of an action, by name."""
+        inputs = await self._within(details.input_literals())
+        return inputs, await self._within(details.output_literals())
+
+    async def report(self, action: Any, attempt: int) -> str | None:
+        """Fetch the report of an attempt; None if it has none yet."""
+        try:
+            return str(await self._within(action.get_report.aio(attempt=attempt)))
+        except TimeoutError:
+            return None
+        except Exception:  # noqa: BLE001 - whatever an endpoint says: there is none
+            return None
+
+    async def abort(self, run: str, reason: str) -> None:
+        """Stop a run."""
+        found = await self.run(run)
+        await self._within(found.abort.aio(reason=reason))
+
+    async def watch(self, run: Any) -> AsyncIterator[Any]:
+        """Give the details of a run's root as they change, to its end."""
+        async for details in run.watch():
+            yield details
+
+    async def _within(self, call: Awaitable[T], seconds: float = _SECONDS) -> T:
+        try:
+            return await asyncio.wait_for(call, seconds)
+        except TimeoutError:
+            raise RuntimeSystemError(
+                "EndpointSilent", f"{self.address.shown} did not answer within {seconds:g} s"
+            ) from None
+
+    async def _init(self) -> None:
+        path, formats = list(sys.path), [(h, h.formatter) for h in logging.root.handlers]
+        try:
+            await flyte.init.aio(
+                endpoint=self.address.url,
+                project=self.address.project,
+                domain=self.address.domain,
+                org=self.address.org,
+                insecure=self.address.is_plain,
+                **{"sync_local_sys_paths": False, "log_level": logging.ERROR, **self._options},
+            )
+        finally:  # what it does to this process besides
+            sys.path[:] = path
+            for handler, form in formats:
+                handler.setFormatter(form)
+        _connected[:] = [self.address]
