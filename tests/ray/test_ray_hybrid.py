@@ -80,7 +80,7 @@ def test_a_body_holds_its_cores_against_others(env, run, tmp_path):
 
 
 def test_a_gpu_of_a_type_is_found_and_visible(env, run):
-    rays.t4()
+    rays.with_t4()
 
     @env.task(resources=flyte.Resources(gpu="T4:1"))
     def where() -> str:
