@@ -344,13 +344,6 @@ class TestModes:
         with pytest.raises(LookupError, match="negative"):
             flyte.with_runcontext("remote").run(add, -1, 2).outputs()
 
-    @pytest.mark.parametrize("mode", ["hybrid", "remote"])
-    def test_without_a_place_the_way_to_connect_one_is_said(self, tree, mode):
-        with pytest.raises(flyte.errors.InitializationError, match=r"flyte_jupyter.init\(backend=...\)"):
-            flyte.with_runcontext(mode).run(tree)
-
-        assert runs() == []
-
     def test_what_is_no_place_is_refused(self):
         with pytest.raises(TypeError, match="is no place to run"):
             flyte.init(backend=object())
