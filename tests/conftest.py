@@ -21,7 +21,7 @@ def store_folder(tmp_path_factory, monkeypatch):
 def browser():
     """A browser for a module's tests; while one is open, nothing else may run an event loop in this thread."""
     api = pytest.importorskip("playwright.sync_api")
-    api.expect.set_options(timeout=30_000)  # a busy machine takes its time; what has to be quick is measured
+    api.expect.set_options(timeout=60_000)  # a busy machine takes its time; what has to be quick is measured
     with api.sync_playwright() as playwright:
         opened = launched(playwright)
         yield opened

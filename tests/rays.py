@@ -53,20 +53,11 @@ def added(made, **node):
     raise AssertionError
 
 
-def gpu_node(kind):
-    """What a node with a GPU of a kind, that is not there, is made of."""
-    return {
-        "num_cpus": 1,
-        "num_gpus": 1,
-        "resources": {f"accelerator_type:{kind}": 1},
-        "object_store_memory": 100_000_000,
-    }
-
-
 @functools.cache
-def t4():
-    """The node with a T4."""
-    return added(cluster(), **gpu_node("T4"))
+def with_t4():
+    """Two nodes with a T4 each, that is not there."""
+    node = {"num_cpus": 1, "num_gpus": 1, "resources": {"accelerator_type:T4": 1}}
+    return [added(cluster(), object_store_memory=100_000_000, **node) for _ in range(2)]
 
 
 @functools.cache

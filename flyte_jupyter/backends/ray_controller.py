@@ -21,6 +21,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from flyte_jupyter.backends import ray_boot, ray_head
 from flyte_jupyter.backends.ray_room import Room
+from flyte_jupyter.backends.ray_version import package
 from flyte_jupyter.backends.wire import packed
 
 _log = logging.getLogger("flyte_jupyter")
@@ -93,7 +94,8 @@ class Controller:
             self._address = (ray.util.get_node_ip_address(), server.sockets[0].getsockname()[1])
             self._nodes = await asyncio.to_thread(_nodes)
             self._keep(self._watch_nodes())
-        return {"host": self._address[0], "port": self._address[1], "secret": self._secret}
+        host, port = self._address
+        return {"host": host, "port": port, "secret": self._secret, "package": package()}
 
     # What agents say
 

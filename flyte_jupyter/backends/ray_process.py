@@ -12,8 +12,9 @@ from flyte_jupyter.backends.limits import Enforced, Limits
 from flyte_jupyter.backends.processes import Process
 from flyte_jupyter.backends.ray_frames import addressed, inlined, restored
 from flyte_jupyter.backends.ray_link import Lease, Link, connected
+from flyte_jupyter.backends.ray_version import check_same
 from flyte_jupyter.backends.wire import Frame, Received, Wire
-from flyte_jupyter.errors import RuntimeSystemError
+from flyte_jupyter.errors import InitializationError, RuntimeSystemError
 
 _MOMENT = 1.0
 """Seconds that a keeper has to end a worker before Ray ends both with force."""
@@ -105,6 +106,7 @@ def reached(
 
     Raises:
         RuntimeSystemError: it does not answer.
+        InitializationError: it has another version of this package.
     """
     grave = Grave(link, lease)
     try:
@@ -117,6 +119,11 @@ def reached(
         raise RuntimeSystemError(
             "RayWorker", f"the worker on {place[0]} cannot be reached from here: {error}", "ray"
         ) from None
+    try:
+        check_same(about["package"], f"the node {place[0]} of the Ray cluster")
+    except InitializationError:
+        grave.force()
+        raise
     limit = Enforced(
         limits,
         about["memory_by"],

@@ -19,6 +19,7 @@ from flyte_jupyter.backends.forkserver import TOKEN
 from flyte_jupyter.backends.raising import told
 from flyte_jupyter.backends.ray_frames import Memory, inlined, kind_of, restored
 from flyte_jupyter.backends.ray_relay import End
+from flyte_jupyter.backends.ray_version import package
 from flyte_jupyter.backends.ray_worker import Worker
 from flyte_jupyter.backends.secrets import placed
 from flyte_jupyter.backends.wire import Frame, Received, close_files
@@ -104,7 +105,8 @@ class Session:
         self._kernel, self._met = end, True
         end.heard, end.drained = self._from_kernel, partial(self._worker.listen, wanted=True)
         limit = self._process.limit
-        end.send(("about", {"memory_by": limit.memory_by, "cpu_by": limit.cpu_by}))
+        about = {"memory_by": limit.memory_by, "cpu_by": limit.cpu_by, "package": package()}
+        end.send(("about", about))
         return True
 
     def mind_time(self, now: float) -> None:

@@ -1,6 +1,5 @@
 """Finding the controller in a Ray cluster, and starting a cluster on this machine where none is given."""
 
-import hashlib
 import importlib.util
 import json
 import os
@@ -14,13 +13,13 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from flyte_jupyter.backends import ray_head
 from flyte_jupyter.backends.ray_head import began_at
 from flyte_jupyter.backends.ray_link import Link
+from flyte_jupyter.backends.ray_version import check_same, version
 from flyte_jupyter.errors import InitializationError
 from flyte_jupyter.ids import digest
 from flyte_jupyter.runs.locks import acquire, release
@@ -133,14 +132,13 @@ def _check(address: str) -> None:
 
 def _asked(found: Found, idle: float) -> dict[str, Any]:
     """Let a process of its own talk to Ray: it makes the controller where there is none."""
-    code = (
-        f"import sys; sys.path[:] = {sys.path!r}\nfrom flyte_jupyter.backends.ray_helper import main\nmain()"
-    )
+    path = [os.path.abspath(folder) for folder in sys.path]  # noqa: PTH100 - also of an empty one
+    code = f"import sys; sys.path[:] = {path!r}\nfrom flyte_jupyter.backends.ray_helper import main\nmain()"
     order = {
         "address": found.address,
         "head": found.head,
         "patience": idle,
-        "path": [os.path.abspath(folder) for folder in sys.path],  # noqa: PTH100 - also of an empty one
+        "path": path,
         "name": f"flyte-jupyter-{os.getuid()}-{version()}",
     }
     try:
@@ -151,6 +149,7 @@ def _asked(found: Found, idle: float) -> dict[str, Any]:
             text=True,
             timeout=_PATIENCE,
             check=False,
+            cwd="/",  # Ray's workers look for modules in the folder of who connects, before anywhere else
             env={**os.environ, **_QUIET, **_token(found)},
         )
     except subprocess.TimeoutExpired:
@@ -164,6 +163,7 @@ def _asked(found: Found, idle: float) -> dict[str, Any]:
         answer = {}
     if "port" not in answer:
         raise _refusal(found, answer.get("error") or done.stderr.strip() or "no answer")
+    check_same(answer.pop("package"), f"the Ray cluster at {found.address}")
     return answer
 
 
@@ -257,13 +257,3 @@ def _write(path: Path, found: Found) -> None:
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         json.dump(asdict(found), file)
     draft.replace(path)
-
-
-@cache
-def version() -> str:
-    """Tell versions of this package apart: a controller serves the kernels of its own."""
-    h, package = hashlib.blake2b(digest_size=8), Path(__file__).parents[1]
-    for path in sorted(package.rglob("*.py")):
-        h.update(b"%d " % path.stat().st_size)
-        h.update(path.read_bytes())
-    return h.hexdigest()

@@ -344,14 +344,6 @@ class TestModes:
         with pytest.raises(LookupError, match="negative"):
             flyte.with_runcontext("remote").run(add, -1, 2).outputs()
 
-    @pytest.mark.parametrize("mode", ["hybrid", "remote"])
-    def test_where_nothing_answers_the_way_to_connect_is_said(self, tree, mode, monkeypatch):
-        monkeypatch.setenv("FLYTE_JUPYTER_ENDPOINT", "http://127.0.0.1:9")
-        with pytest.raises(flyte.errors.InitializationError, match=r"flyte.init\(endpoint=") as info:
-            flyte.with_runcontext(mode).run(tree).outputs()
-
-        assert "\n" not in str(info.value)
-
     def test_what_is_no_place_is_refused(self):
         with pytest.raises(TypeError, match="is no place to run"):
             flyte.init(backend=object())

@@ -80,7 +80,8 @@ def runs(lab):
 
 
 def opened(lab):
-    return lab.page.locator(".jp-MainAreaWidget .flyte-Run")
+    """The run in the tab that is in front; those behind it are in the page, too."""
+    return lab.page.locator(".jp-MainAreaWidget:not(.lm-mod-hidden) .flyte-Run")
 
 
 def open_run(lab, runs, at=0):

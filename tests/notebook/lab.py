@@ -61,7 +61,7 @@ class Lab:
             _switch_off(folder)
         self._server = _server(folder, self._port, python)
         self.page = browser.new_page(viewport={"width": 1280, "height": 1000})
-        self.page.set_default_timeout(30_000)
+        self.page.set_default_timeout(60_000)
 
     def open(self, *cells: str) -> "Lab":
         """Open a notebook of these cells and wait for its kernel."""
@@ -77,6 +77,9 @@ class Lab:
         """Wait until the kernel of the notebook that is shown is there and has nothing to do."""
         try:
             self.page.wait_for_function(_IDLE, timeout=90_000)
+            self.page.evaluate(
+                "() => window.jupyterapp.restored.then(() => null)"
+            )  # tabs of before are there
         except Exception as error:
             state = self.page.evaluate(
                 f"() => {_SESSION}?.session?.kernel?.status ?? String({_SESSION}?.isReady)"

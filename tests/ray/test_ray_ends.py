@@ -143,22 +143,12 @@ def test_a_killed_worker_is_replaced_as_the_task_says(env, run):
     assert [a.failure and a.failure.code for a in found.root.attempts] == ["SIGKILL", "SIGKILL", None]
 
 
-@pytest.fixture
-def two_a10():
-    """Two nodes with an A10 each."""
-    nodes = [rays.added(rays.cluster(), **rays.gpu_node("A10")) for _ in range(2)]
-    yield nodes
-    for node in nodes:
-        if node in rays.cluster().list_all_nodes():
-            rays.cluster().remove_node(node, allow_graceful=False)
-
-
 def raylet(node):
     return node.all_processes["raylet"][0].process.pid
 
 
-def test_a_killed_node_is_that_attempts_failure_and_another_node_takes_over(env, begun, tmp_path, two_a10):
-    @env.task(resources=flyte.Resources(gpu="A10:1"), retries=flyte.RetryStrategy(1, AT_ONCE))
+def test_a_killed_node_is_that_attempts_failure_and_another_node_takes_over(env, begun, tmp_path):
+    @env.task(resources=flyte.Resources(gpu="T4:1"), retries=flyte.RetryStrategy(1, AT_ONCE))
     def work(folder: str) -> str:
         attempt = flyte.ctx().attempt_number
         (Path(folder) / f"{attempt}").write_text(os.environ["RAY_RAYLET_PID"])
@@ -166,13 +156,14 @@ def test_a_killed_node_is_that_attempts_failure_and_another_node_takes_over(env,
             time.sleep(0.01)
         return os.environ["RAY_RAYLET_PID"]
 
+    nodes = rays.with_t4()
     end = begun(work, str(tmp_path))
     first = tmp_path / "1"
     assert until(lambda: first.exists() and first.read_text(), 30)
-    doomed = next(node for node in two_a10 if raylet(node) == int(first.read_text()))
+    doomed = next(node for node in nodes if raylet(node) == int(first.read_text()))
     rays.cluster().remove_node(doomed, allow_graceful=False)
 
-    assert end(60) == (str(raylet(next(node for node in two_a10 if node is not doomed))),)
+    assert end(60) == (str(raylet(next(node for node in nodes if node is not doomed))),)
     failure = next(iter(flyte.Run.listall())).root.attempts[0].failure
     assert "is gone" in failure.message
 

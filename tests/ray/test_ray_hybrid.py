@@ -15,7 +15,9 @@ import flyte_jupyter as flyte
 from flyte_jupyter.backends.ray import RayBackend
 from flyte_jupyter.backends.ray_fit import needs_of, room
 from flyte_jupyter.backends.ray_start import Found, _refusal
+from flyte_jupyter.backends.ray_version import check_same, package
 from flyte_jupyter.engine.setup import process
+from flyte_jupyter.errors import InitializationError
 
 CHILDREN = 250
 
@@ -78,7 +80,7 @@ def test_a_body_holds_its_cores_against_others(env, run, tmp_path):
 
 
 def test_a_gpu_of_a_type_is_found_and_visible(env, run):
-    rays.t4()
+    rays.with_t4()
 
     @env.task(resources=flyte.Resources(gpu="T4:1"))
     def where() -> str:
@@ -234,3 +236,12 @@ def test_other_versions_are_said_in_a_line():
     assert (
         "other versions than this kernel: Version mismatch: The cluster was started with: Ray: 2.9.0" in text
     )
+
+
+def test_another_version_of_this_package_is_refused():
+    check_same(package(), "the cluster")
+
+    with pytest.raises(
+        InitializationError, match="the cluster has another version of flyte-jupyter \\(/there\\)"
+    ):
+        check_same(("other", "/there"), "the cluster")

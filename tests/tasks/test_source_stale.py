@@ -17,6 +17,26 @@ def work(*, x=1): return x
 # then
 work.__kwdefaults__['x'] = 2
 """,
+    "an attribute of a function that is set": """
+def rate(): return rate.value
+rate.value = 1
+def work(): return rate()
+# then
+rate.value = 2
+""",
+    "an attribute of a function that is mutated": """
+def rate(): return rate.values[0]
+rate.values = [1]
+def work(): return rate()
+# then
+rate.values[0] = 2
+""",
+    "an attribute that a function gets": """
+def rate(): return getattr(rate, 'value', 1)
+def work(): return rate()
+# then
+rate.value = 2
+""",
     "defaults that are replaced": """
 def work(x=1): return x
 # then

@@ -1,13 +1,14 @@
 """The digests of a cell's inputs: their content, the code in them, and which objects they share."""
 
-from collections.abc import Mapping
+import gc
+from collections.abc import Iterator, Mapping
 from types import BuiltinFunctionType, CellType, FunctionType, ModuleType
 from typing import Any
 
 from flyte_jupyter.ids import digest
 from flyte_jupyter.notebook.celltask.kinds import ATOMS, attributes, is_python
 from flyte_jupyter.tasks.environment import Environment
-from flyte_jupyter.tasks.slicing.origins import Origin, of_class
+from flyte_jupyter.tasks.slicing.origins import Origin, of_class, of_function
 from flyte_jupyter.tasks.slicing.values import OpaqueError, Refer, Writer
 from flyte_jupyter.tasks.slicing.walk import Walk
 from flyte_jupyter.tasks.template import TaskTemplate
@@ -121,8 +122,46 @@ def held_data(code: Any) -> str:
     else:
         cells = [cell.cell_contents for cell in getattr(code, "__closure__", None) or () if _is_filled(cell)]
         data = [value for value in cells if not isinstance(value, _CODE)]
-        held = [getattr(code, "__defaults__", None), getattr(code, "__kwdefaults__", None), data]
+        own = {n: v for n, v in getattr(code, "__dict__", {}).items() if not code_of(v, {})}
+        held = [getattr(code, "__defaults__", None), getattr(code, "__kwdefaults__", None), data, own]
     return data_digest(held, {})
+
+
+def holdings(code: Any) -> Iterator[Any]:
+    """Give the data that code of the notebook holds, also through the functions and classes in it.
+
+    A call may hand out such an object itself: the list of a closure, an attribute of a class.
+    """
+    todo, seen = [code], dict[int, Any]()
+    while todo:
+        one = todo.pop()
+        if id(one) in seen:
+            continue
+        seen[id(one)] = one
+        inside = _held(one)
+        if inside is None and not isinstance(one, _CODE):
+            yield one
+        todo += inside or ()
+
+
+def _held(code: Any) -> list[Any] | None:
+    """Give what a piece of code holds; None for what is none."""
+    if isinstance(code, FunctionType):
+        return _held_by(code) if of_function(code) is Origin.LOCAL else []
+    if isinstance(code, type):
+        own = [cls for cls in code.__mro__ if of_class(cls) is Origin.LOCAL]
+        return [value for cls in own for name, value in vars(cls).items() if not name.startswith("__")]
+    if isinstance(code, staticmethod | classmethod | property):
+        return [getattr(code, name, None) for name in ("__func__", "fget", "fset", "fdel")]
+    if isinstance(code, TaskTemplate):
+        return [getattr(code, "func", None)]
+    return gc.get_referents(code) if hasattr(code, "cache_info") else None
+
+
+def _held_by(func: FunctionType) -> list[Any]:
+    cells = [cell.cell_contents for cell in func.__closure__ or () if _is_filled(cell)]
+    keywords = (func.__kwdefaults__ or {}).values()
+    return [*cells, *(func.__defaults__ or ()), *keywords, *func.__dict__.values()]
 
 
 def _is_filled(cell: CellType) -> bool:

@@ -1,12 +1,13 @@
 """What a cell leaves behind: taken when it has run, and put back instead of running it."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, replace
+from types import FunctionType, ModuleType
 from typing import Any
 
 from flyte_jupyter.notebook.celltask import pickling, replay, surroundings, views
-from flyte_jupyter.notebook.celltask.contents import data_digest
+from flyte_jupyter.notebook.celltask.contents import code_of, data_digest, holdings
 from flyte_jupyter.notebook.celltask.files import Stamp
 from flyte_jupyter.notebook.celltask.kinds import ATOMS, FIXED, Unrestorable, kind_of
 from flyte_jupyter.notebook.celltask.mutation import Heap
@@ -96,6 +97,7 @@ def take(left: Left, place: Place, files: tuple[Stamp, ...] = ()) -> Bundle:
     _name_what_fails(left, place)
     data, met = _dump(left, place)
     _check_others(met, place)
+    _check_code(met, place, left.values)
     _prove(left, data, place)
     words = {name: shown(name, value) for name, value in left.values.items()}
     return Bundle(data, words, time.time(), place.cell, files)
@@ -163,12 +165,29 @@ def _check_others(met: Mapping[int, Any], place: Place) -> None:
     for name, value in place.others.items():
         if type(value) in ATOMS:
             continue
-        heap = Heap({name: value}, place.heap.numbers)
-        ids = [i for i, at in heap.numbers.items() if heap.kind(at) is not FIXED]
-        ids += [i for i, (one, _) in heap.nameless.items() if kind_of(one) is not FIXED]
-        found = next((met[i] for i in ids if i in met), None)
+        found = _shared(Heap({name: value}, place.heap.numbers), met)
         if found is not None:
             raise NotKept(f"it shares a {type(found).__name__} with `{name}`, which it does not mention")
+
+
+def _check_code(met: Mapping[int, Any], place: Place, bound: Container[str]) -> None:
+    """Refuse an object that code of the notebook holds, too: a closure's list, a class's attribute."""
+    for name, value in place.scope.copy().items():
+        if name in bound or not callable(value) or isinstance(value, ModuleType):
+            continue
+        if isinstance(value, FunctionType) and value.__globals__ is not place.scope:
+            continue
+        held = list(holdings(value)) if code_of(value, place.scope) else []
+        found = _shared(Heap({name: held}, place.heap.numbers), met) if held else None
+        if found is not None:
+            raise NotKept(f"it shares a {type(found).__name__} with `{name}`, which holds it")
+
+
+def _shared(heap: Heap, met: Mapping[int, Any]) -> Any:
+    """Find an object that is written and that a heap has, too."""
+    ids = [i for i, at in heap.numbers.items() if heap.kind(at) is not FIXED]
+    ids += [i for i, (one, _) in heap.nameless.items() if kind_of(one) is not FIXED]
+    return next((met[i] for i in ids if i in met), None)
 
 
 def _owners(left: Left, place: Place) -> frozenset[int]:

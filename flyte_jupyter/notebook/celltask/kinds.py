@@ -11,7 +11,7 @@ import sys
 import uuid
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import BuiltinFunctionType, FunctionType
 from typing import Any
 
@@ -97,6 +97,16 @@ def _replace(value: Any, content: Any) -> None:
 def _replace_pairs(value: Any, content: Any) -> None:
     dict.clear(value)
     dict.update(value, content)
+
+
+def _replace_ordered(value: Any, content: Any) -> None:
+    OrderedDict.clear(value)
+    OrderedDict.update(value, content)
+
+
+def _replace_default(value: Any, content: Any) -> None:
+    value.default_factory, pairs = content
+    _replace_pairs(value, pairs)
 
 
 def _replace_deque(value: Any, content: Any) -> None:
@@ -228,8 +238,13 @@ _DICT = Kind(look=_pairs, take=lambda v: list(v.items()), put=_replace_pairs, pa
 _BUILTIN: dict[type, Kind] = {
     list: _LIST,
     dict: _DICT,
-    OrderedDict: _DICT,
-    defaultdict: _DICT,
+    OrderedDict: replace(_DICT, put=_replace_ordered),  # its order is no part of the dict in it
+    defaultdict: Kind(
+        look=lambda v: (*_pairs(v), v.default_factory),
+        take=lambda v: (v.default_factory, list(v.items())),
+        put=_replace_default,
+        parts=_of_pairs,
+    ),
     Counter: _DICT,
     deque: Kind(look=tuple, take=list, put=_replace_deque, parts=list),
     set: Kind(look=_set_look, take=list, put=_replace),

@@ -131,7 +131,8 @@ def _inside(value: Any) -> Iterable[Any]:
     """Give what an object of any type refers to, as far as it may be data."""
     if isinstance(value, set | frozenset | tuple | list):
         return list(value)
-    if getattr(getattr(value, "dtype", None), "hasobject", False):
+    # Asked of the class: a configuration makes up any attribute that it is asked for.
+    if hasattr(type(value), "dtype") and getattr(value.dtype, "hasobject", False):
         return list(value.ravel()) if hasattr(value, "ravel") else ()
     if type(value).__module__.partition(".")[0] in {"numpy", "pandas", "polars", "pyarrow"}:
         return ()

@@ -2,7 +2,6 @@
 
 import io
 import pickle
-import re
 from collections.abc import Callable, Collection, Mapping
 from types import CellType, CodeType, FunctionType, ModuleType
 from typing import Any
@@ -73,7 +72,7 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc] # it has no types
         """Write a function of the notebook with its closure as it is, to live in the notebook's names."""
         if type(value) is CellType:
             return _cell_parts(value)
-        if type(value) is re.Match or (isinstance(value, io.TextIOWrapper) and value.closed):
+        if leftovers.is_one(value):
             return leftovers.parts(value)
         if (
             self._owners

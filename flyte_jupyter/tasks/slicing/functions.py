@@ -48,6 +48,7 @@ def visit(walk: "Walk", func: FunctionType) -> str:
         *_globals(walk, func, label),
         *_cells(walk, func, label),
         *_defaults(walk, func, label),
+        *_attributes(walk, func, label),
         *_annotations(walk, func),
         *_wrapped(walk, func),
         *(decorators.binding(walk, node, scope) for node in kept),
@@ -121,6 +122,16 @@ def _defaults(walk: "Walk", func: FunctionType, label: str) -> Iterator[Binding]
 
 def _keywords(func: FunctionType, _: None) -> tuple[str, ...]:
     return tuple(func.__kwdefaults__ or ())
+
+
+def _attributes(walk: "Walk", func: FunctionType, label: str) -> Iterator[Binding]:
+    """Name what somebody has put on the function itself: ``f.calls = 0``."""
+    walk.guards.sized(func.__dict__)
+    for name, value in sorted(func.__dict__.items()):
+        if not (name.startswith("__") and name.endswith("__")):
+            token = walk.bind(value, f"{label}.{name}", (guards.entry, func.__dict__, name), soft=True)
+            if token:
+                yield f".{name}", token
 
 
 def _annotations(walk: "Walk", func: FunctionType) -> Iterator[Binding]:

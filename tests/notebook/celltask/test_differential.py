@@ -14,8 +14,8 @@ DRIVER = Path(__file__).parent / "driver.py"
 WAYS = ("uncached", "cached", "restored")
 SAME = ("error", "out", "err", "shown", "names", "outs")
 
-RESTORED = 0.75
-"""The least share of the cells without errors that come back from the cache."""
+RESTORED = 0.7
+"""The least share of the cells without errors that come back from the cache; many are here to be hard to keep."""
 
 
 @pytest.fixture(scope="module")
