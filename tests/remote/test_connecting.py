@@ -60,14 +60,19 @@ def test_nothing_named_starts_the_endpoint_of_the_store_and_finds_it_again(store
     assert len(names) == len(set(names)) == 2  # what is mirrored is not there twice
 
 
-def test_nobody_answers(env):
+@pytest.mark.parametrize("mode", ["hybrid", "remote"])
+def test_nobody_answers(mode, env):
+    @env.task
+    def parent() -> int:
+        return work.square(1)
+
     flyte.init(endpoint="http://127.0.0.1:9")
     began = time.monotonic()
-    with pytest.raises(
-        InitializationError, match="no endpoint answers at http://127.0.0.1:9 .*flyte-jupyter serve"
-    ):
-        flyte.with_runcontext(mode="remote").run(work.square, 1).outputs()
+    said = r"no endpoint answers at http://127.0.0.1:9 .*flyte-jupyter serve"
+    with pytest.raises(InitializationError, match=said) as info:
+        flyte.with_runcontext(mode=mode).run(parent).outputs()
     assert time.monotonic() - began < 10
+    assert "\n" not in str(info.value)
 
 
 def test_somebody_else_answers(endpoint):
