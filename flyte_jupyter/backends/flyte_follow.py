@@ -25,6 +25,8 @@ Published = Callable[[str, str], None]
 
 _LOOK = 0.25
 _LONGEST_LOOK = 1.0
+_LAST_LOOKS = 8
+"""Looks after the end of the root, until nothing is new."""
 _REPORT = 2.0
 _SETTLE = 0.3
 _LOOKS = 6
@@ -147,17 +149,18 @@ class Following:
     # Children
 
     async def _list(self) -> None:
-        wait = _LOOK
-        while True:
-            last = self._over.is_set()
+        """Look at the actions until the root has ended and all of them are known to have."""
+        wait, left = _LOOK, _LAST_LOOKS
+        while left:
+            left -= self._over.is_set()
             changed = 0
             with suppress(Exception):  # the watch of the root tells when an endpoint is lost
                 changed = await self._look()
-            if last:
-                return
+                if self._over.is_set() and not changed:
+                    return
             wait = _LOOK if changed else min(2 * wait, _LONGEST_LOOK)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._over.wait(), wait)
+                await asyncio.wait_for(self._over.wait(), 0 if self._over.is_set() else wait)
 
     async def _look(self) -> int:
         """Look at all actions, and tell how many have changed."""
@@ -176,7 +179,8 @@ class Following:
 
     async def _limited(self, work: Awaitable[None]) -> None:
         async with self._limit:
-            await work
+            with suppress(Exception):  # it is looked at again
+                await work
 
     async def _update(self, action: Any, fact: Fact, *, is_new: bool) -> None:
         name = fact.name

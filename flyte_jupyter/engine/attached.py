@@ -134,17 +134,15 @@ class Attached:
         state, root = self._state, self._state.root
         now, run = time.time(), state.name
         source = {**state.source, **driver()}
-        self._store.append(
+        self._store.goes_on(
             RunStarted(
                 run=run, action=ROOT, time=state.started, task=state.task, mode=state.mode, source=source,
                 labels=state.labels, environment=state.environment, rerun_of=state.rerun_of,
-            )
-        )  # fmt: skip
-        self._store.append(
+            ),
             ActionQueued(
                 run=run, action=ROOT, time=root.queued or now, task=root.task, name=root.short,
-                version=root.version, inputs=root.inputs,
-            )
+                version=root.version, inputs=root.inputs, asked=root.asked,
+            ),
         )  # fmt: skip
 
     async def _whole(self) -> None:

@@ -97,6 +97,12 @@ class RunStore:
         self._writer.drain()
         self._writer.check()
 
+    def goes_on(self, *events: Event) -> None:
+        """Take the first events of a run that goes on here and began elsewhere: the record has the rest."""
+        for event in events:
+            self.append(event)
+        self._writer.intake.forget()
+
     def check(self) -> None:
         """Ask, before a run starts, whether the store still takes what happens.
 

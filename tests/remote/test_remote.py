@@ -298,7 +298,9 @@ def test_the_same_spec_again_is_the_same_run(env, connected):
     assert first.outputs() == (36,)
     backend = process.setup.place()
     scope = RunScope(name=first.name, mode="remote", folder=first.store.runs_folder)
-    spec = Calls(LiveRun(scope, first.store, lambda _: backend), None).spec(work.square, (6,), {})
+    spec = Calls(LiveRun(lambda _publish: scope, first.store, lambda _: backend), None).spec(
+        work.square, (6,), {}
+    )
 
     async def again():
         return (await backend._submit(spec, backend._translator.shipped(spec.task))).name
