@@ -58,6 +58,7 @@ class Memory:
     Args:
         number: stands for the attempt on the wire to its worker.
         run: the run that it began in.
+        action: its action.
         key: what a later kernel finds it by.
         folder: the folder of the store, for a record of how it ended.
         secrets: the values that must not be written.
@@ -70,6 +71,7 @@ class Memory:
 
     number: int
     run: str
+    action: str
     key: str
     folder: str
     secrets: Sequence[str] = ()

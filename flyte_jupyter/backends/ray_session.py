@@ -191,8 +191,8 @@ class Session:
         self._worker.send(("world", world))
 
     def _on_attempt(self, frame: Frame) -> None:
-        _, number, run, key, folder, proof, files, values, limit = frame
-        memory = self._memories[number] = Memory(number, run, key, folder, values, limit)
+        _, number, run, action, key, folder, proof, files, values, limit = frame
+        memory = self._memories[number] = Memory(number, run, action, key, folder, values, limit)
         stack = ExitStack()
         try:
             self._check_shared(folder, proof)
@@ -255,8 +255,10 @@ class Session:
         frame = inlined(one.frame, one.files)
         close_files(one.files)
         mine = [m for m in self._memories.values() if frame[1] in (m.number, m.run)]
-        for memory in mine:
-            memory.add(frame)
+        if isinstance(frame[1], str):  # logs and reports: of the action itself, or of a helper's
+            mine = [m for m in mine if m.action == frame[2]] or mine
+        if mine:
+            mine[0].add(frame)
         kind = kind_of(frame)
         if kind == "call" and mine:
             mine[0].calls.add(one.frame[2])
