@@ -77,7 +77,9 @@ class Lab:
         """Wait until the kernel of the notebook that is shown is there and has nothing to do."""
         try:
             self.page.wait_for_function(_IDLE, timeout=90_000)
-            self.page.evaluate("() => window.jupyterapp.restored.then(() => null)")  # tabs of before are there
+            self.page.evaluate(
+                "() => window.jupyterapp.restored.then(() => null)"
+            )  # tabs of before are there
         except Exception as error:
             state = self.page.evaluate(
                 f"() => {_SESSION}?.session?.kernel?.status ?? String({_SESSION}?.isReady)"
