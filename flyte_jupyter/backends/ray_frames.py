@@ -66,6 +66,7 @@ class Memory:
         began: when it began, on this machine's steady clock.
         calls: the numbers of the calls that wait for their end.
         heard: how the kernel that listens knows it: number, run, attempt; None before a later one does.
+        has_begun: whether the worker was told to run it.
         has_ended: whether the worker said how it ended.
     """
 
@@ -79,6 +80,7 @@ class Memory:
     began: float = field(default_factory=time.monotonic)
     calls: set[int] = field(default_factory=set)
     heard: tuple[int, str, int] | None = None
+    has_begun: bool = False
     has_ended: bool = False
     _frames: list[Frame] = field(default_factory=list)
     _spoken: int = 0

@@ -159,7 +159,11 @@ class Session:
         self._kernel, self._since = None, time.monotonic()
         self._worker.listen(wanted=True)
         for memory in list(self._memories.values()):
-            if memory.has_ended:
+            if not memory.has_begun:
+                del self._memories[
+                    memory.number
+                ]  # the kernel was gone before it said what to run, or was refused
+            elif memory.has_ended:
                 self._record(memory)
         if self._memories:
             self._office.orphaned(self._lease, [memory.key for memory in self._memories.values()])
@@ -209,6 +213,7 @@ class Session:
             return
         *order, variables, gpus = received.frame
         variables = {**variables, **self._placed[number][1]}
+        self._memories[number].has_begun = True
         self._worker.send((*order, variables, gpus), received.files)
 
     def _on_reply(self, frame: Frame) -> None:
