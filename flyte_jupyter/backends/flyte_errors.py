@@ -42,14 +42,15 @@ def exception(info: Any, phase: str, names: Mapping[str, Any], place: str) -> Ba
 
 
 def _official(info: Any, phase: str, place: str) -> BaseException:
-    known = _CODES.get(info.code)
+    code = getattr(info, "code", "")  # older messages have none
+    known = _CODES.get(code)
     if known is None and phase == "TIMED_OUT":
         known = errors.TaskTimeoutError
-    if known is None and "OOM" in info.code.upper():
+    if known is None and "OOM" in code.upper():
         known = errors.OOMError
     if known is not None:
         return known(info.message)
-    return _KINDS.get(info.kind, RuntimeUnknownError)(info.code or "Unknown", info.message, place)
+    return _KINDS.get(info.kind, RuntimeUnknownError)(code or "Unknown", info.message, place)
 
 
 def _retold(data: dict[str, Any], names: Mapping[str, Any], place: str) -> BaseException:

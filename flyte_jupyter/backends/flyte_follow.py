@@ -50,6 +50,10 @@ class Expected:
     lines: Mapping[tuple[str, int], int] = field(default_factory=dict)
 
 
+class _UnreadableError(Exception):
+    """An endpoint says something that this version does not know."""
+
+
 class Following:
     """Follows one run.
 
@@ -116,10 +120,12 @@ class Following:
             try:
                 async for details in self._client.watch(self._run):
                     last, answered = details, time.monotonic()
-                    fact = detailed(details.pb2, self._names, self._client.address.shown)
+                    fact = self._read(details)
                     self._see(fact)
                     if fact.terminal:
                         return last
+            except _UnreadableError as error:
+                raise RuntimeSystemError("EndpointUnreadable", str(error)) from error.__cause__
             except Exception as error:  # noqa: BLE001 - a connection breaks in many ways
                 if time.monotonic() - answered > _LOST:
                     raise RuntimeSystemError(
@@ -128,6 +134,15 @@ class Following:
                         f"{self._run.name} may go on",
                     ) from None
             await asyncio.sleep(_LOOK)
+
+    def _read(self, details: Any) -> Fact:
+        place = self._client.address.shown
+        try:
+            return detailed(details.pb2, self._names, place)
+        except Exception as error:
+            raise _UnreadableError(
+                f"what {place} says of run {self._run.name} cannot be read: {error}"
+            ) from error
 
     # Children
 
@@ -167,7 +182,7 @@ class Following:
         name = fact.name
         if is_new or fact.terminal:
             details = await self._client.details(self._run.name, name)
-            fact = replace(detailed(details.pb2, self._names, self._client.address.shown), queued=fact.queued)
+            fact = replace(self._read(details), queued=fact.queued)
             inputs, outputs = await self._client.literals(details)
             fact = replace(fact, inputs=self._packed(inputs))
             if fact.terminal:
