@@ -131,6 +131,11 @@ class Attempt:
             raise retold(content[0], self._shipment.names, "worker")
         return self._outputs(content[0], content[1], self._end.files)
 
+    @property
+    def place(self) -> tuple[str, str]:
+        """Its run and its action."""
+        return self._spec.run.name, self._spec.id.name
+
     def heard(self, received: Received) -> None:
         """Take a frame of the worker."""
         kind, whose, *content = received.frame

@@ -31,6 +31,10 @@ _MOMENT = 0.002
 class Listener(Protocol):
     """An attempt that runs in a worker."""
 
+    @property
+    def place(self) -> tuple[str, str]:
+        """Its run and its action."""
+
     def heard(self, received: Received) -> None:
         """Take a frame of the worker."""
 
@@ -269,11 +273,20 @@ class Process:
         attempt = self._attempts.get(key) if isinstance(key, int) else None
         if attempt is not None:
             attempt.heard(one)
-        elif isinstance(key, str):  # by run: logs and reports
-            for other in list(self._attempts.values()):
-                other.heard(one)
+        elif isinstance(key, str) and (speaker := self._speaker(key, one.frame[2])) is not None:
+            speaker.heard(one)
         else:
             close_files(one.files)
+
+    def _speaker(self, run: str, action: str) -> Listener | None:
+        """Find whose logs and reports come: the action's, or of a helper's some attempt of its run."""
+        found = None
+        for attempt in list(self._attempts.values()):
+            if attempt.place == (run, action):
+                return attempt
+            if found is None and attempt.place[0] == run:
+                found = attempt
+        return found
 
     def _writable(self) -> None:
         while self._queue:

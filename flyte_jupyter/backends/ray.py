@@ -176,7 +176,8 @@ class RayBackend(WarmBackend):
         values = (*variables.values(), *files.values())
         limit = spec.task.timeout.max_runtime
         most = duration("max_runtime", limit).total_seconds() if limit else 0.0
-        process.send(("attempt", number, spec.run.name, key, _folder(), _proof(), files, values, most))
+        names = (spec.run.name, spec.id.name, key)
+        process.send(("attempt", number, *names, _folder(), _proof(), files, values, most))
 
 
 def _key(spec: ActionSpec, shipment: Shipment) -> str:

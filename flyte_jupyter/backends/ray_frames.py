@@ -58,6 +58,7 @@ class Memory:
     Args:
         number: stands for the attempt on the wire to its worker.
         run: the run that it began in.
+        action: its action.
         key: what a later kernel finds it by.
         folder: the folder of the store, for a record of how it ended.
         secrets: the values that must not be written.
@@ -65,11 +66,13 @@ class Memory:
         began: when it began, on this machine's steady clock.
         calls: the numbers of the calls that wait for their end.
         heard: how the kernel that listens knows it: number, run, attempt; None before a later one does.
+        has_begun: whether the worker was told to run it.
         has_ended: whether the worker said how it ended.
     """
 
     number: int
     run: str
+    action: str
     key: str
     folder: str
     secrets: Sequence[str] = ()
@@ -77,6 +80,7 @@ class Memory:
     began: float = field(default_factory=time.monotonic)
     calls: set[int] = field(default_factory=set)
     heard: tuple[int, str, int] | None = None
+    has_begun: bool = False
     has_ended: bool = False
     _frames: list[Frame] = field(default_factory=list)
     _spoken: int = 0

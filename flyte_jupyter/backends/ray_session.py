@@ -159,7 +159,11 @@ class Session:
         self._kernel, self._since = None, time.monotonic()
         self._worker.listen(wanted=True)
         for memory in list(self._memories.values()):
-            if memory.has_ended:
+            if not memory.has_begun:
+                del self._memories[
+                    memory.number
+                ]  # the kernel was gone before it said what to run, or was refused
+            elif memory.has_ended:
                 self._record(memory)
         if self._memories:
             self._office.orphaned(self._lease, [memory.key for memory in self._memories.values()])
@@ -191,8 +195,8 @@ class Session:
         self._worker.send(("world", world))
 
     def _on_attempt(self, frame: Frame) -> None:
-        _, number, run, key, folder, proof, files, values, limit = frame
-        memory = self._memories[number] = Memory(number, run, key, folder, values, limit)
+        _, number, run, action, key, folder, proof, files, values, limit = frame
+        memory = self._memories[number] = Memory(number, run, action, key, folder, values, limit)
         stack = ExitStack()
         try:
             self._check_shared(folder, proof)
@@ -209,6 +213,7 @@ class Session:
             return
         *order, variables, gpus = received.frame
         variables = {**variables, **self._placed[number][1]}
+        self._memories[number].has_begun = True
         self._worker.send((*order, variables, gpus), received.files)
 
     def _on_reply(self, frame: Frame) -> None:
@@ -255,8 +260,10 @@ class Session:
         frame = inlined(one.frame, one.files)
         close_files(one.files)
         mine = [m for m in self._memories.values() if frame[1] in (m.number, m.run)]
-        for memory in mine:
-            memory.add(frame)
+        if isinstance(frame[1], str):  # logs and reports: of the action itself, or of a helper's
+            mine = [m for m in mine if m.action == frame[2]] or mine
+        if mine:
+            mine[0].add(frame)
         kind = kind_of(frame)
         if kind == "call" and mine:
             mine[0].calls.add(one.frame[2])

@@ -90,6 +90,21 @@ class Folders:
             raise DefinitionError(f"{name!r} is no name of a file to upload")
         return path
 
+    @staticmethod
+    def keep_inputs(file: Path, folder: Path) -> Path:
+        """Copy the inputs of an action, once, and give the copy.
+
+        A parent that starts over writes the inputs of its actions again, while these may be reading them.
+        """
+        kept = folder / "inputs" / "inputs.pb"
+        if kept.exists() or not file.is_file():
+            return kept if kept.exists() else file
+        kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        draft = kept.with_name(f"{secrets.token_hex(6)}.draft")
+        shutil.copyfile(file, draft)
+        draft.replace(kept)
+        return kept
+
     def run(self, name: str) -> Path:
         """Name the folder of a run's inputs and outputs."""
         return self.data / "runs" / name

@@ -74,17 +74,17 @@ class Recorder:
 
         What had ended and did not come to be recorded is said as well.
         """
+        alive = self._state.alive()
+        cut = [action for action in alive if self._is_interrupted(action)]  # asked before anything is said
         for row in self._store.runs(phase="INTERRUPTED"):
             for action in self._state.actions("run = ? AND ended IS NOT NULL", (row.name,)):
                 if self._is_interrupted(action, ended=True):
                     self._queue(action, action.created)
                     self.ended(action)
-        alive = self._state.alive()
         for name in {action.run for action in alive}:
             self._begin(self._state.run(name), self._state.action(name, ROOT))
-        for action in alive:
-            if self._is_interrupted(action):
-                self._queue(action, time.time())
+        for action in cut:
+            self._queue(action, time.time())
         self._recount({action.run for action in alive if self._is_recorded(action.run)})
 
     def run_started(self, run: RunRow, root: ActionRow) -> None:

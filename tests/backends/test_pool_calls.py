@@ -324,3 +324,22 @@ def test_what_comes_between_attempts_is_not_the_next_ones(env, run, tmp_path):
     made = run(follows)
 
     assert "too late" not in "".join(row.text for row in made.logs())
+
+
+def test_each_line_of_bodies_that_share_a_worker_is_its_own_actions_and_said_once(env, run):
+    @env.task(reusable=flyte.ReusePolicy(1, concurrency=8), report=True)
+    async def nap(x: int) -> None:
+        await asyncio.sleep(0.05)
+        print("nap", x)
+        flyte.report.log(f"<p>{x}</p>")
+
+    @env.task
+    async def naps() -> None:
+        await asyncio.gather(*(nap(x) for x in range(8)))
+
+    handle = run(naps)
+
+    lines = {(row.action, row.text) for row in handle.logs()}
+    assert sorted(row.text for row in handle.logs()) == [f"nap {x}\n" for x in range(8)]
+    assert len({action for action, _ in lines}) == 8
+    assert all(f"<p>{text.split()[1]}</p>" in handle.action(action).report() for action, text in lines)

@@ -43,7 +43,10 @@ def test_killed_amid_thirty_actions_nothing_finished_is_lost_or_run_again(own, t
     found = submit(workflows.marching, folder=str(tmp_path), count=32, seconds=0.1)
     waiting = threading.Thread(target=found.wait, kwargs={"quiet": True}, daemon=True)
     waiting.start()  # a client that watches all the time
-    until(lambda: len(finished(own)) >= 6, what="six finished actions")
+    until(lambda: len(finished(own)) >= 3, what="three finished actions")
+    own.kill()
+    own.start()
+    until(lambda: len(finished(own)) >= 8, what="eight finished actions")
     workers = [p for p in own.workers() if p.is_running()]
     url = own.url
     own.kill()

@@ -10,6 +10,8 @@ import pytest
 import rays
 
 import flyte_jupyter as flyte
+from flyte_jupyter.backends.ray_link import connected
+from flyte_jupyter.backends.wire import Wire
 
 NOTEBOOK = textwrap.dedent(
     """
@@ -155,3 +157,21 @@ def test_a_failure_without_a_kernel_is_known_too(kernel, tmp_path, store_folder)
     assert again.returncode == 1
     assert "ValueError: it was two" in err
     assert begun(tmp_path).count("2") == 1
+
+
+def test_a_kernel_that_is_gone_before_it_says_what_to_run_leaves_nothing(env, run, place, store_folder):
+    @env.task
+    def one() -> int:
+        return 1
+
+    assert run(one).outputs() == (1,)
+    lease = place._link.lease({"CPU": 1.0}, memory=None, cpu=None, wanted=(), path=())
+    wire = Wire(connected(*lease.up.result(20)))
+    wire.send(("hello", lease.name, lease.secret))
+    wire.send(("attempt", 1, "run", "a0", "key", str(store_folder / "blobs"), (b"", b""), {}, (), 0.0))
+    wire.close()
+
+    how, _ = lease.gone.result(20)
+    assert how is not None
+    assert how["status"] == -9
+    assert not list((store_folder / "blobs").glob("ray/*"))

@@ -61,9 +61,12 @@ class Actions(ActionsService):  # type: ignore[misc]  # no stubs
 
     def _row(self, action: Any) -> ActionRow:
         folders, kind = self._hub.folders, action.WhichOneof("spec")
+        name = folders.named("action", action.action_id.name)
         inputs, base = folders.inside(action.input_uri), folders.inside(action.run_output_base)
+        if kind == "task":
+            inputs = folders.keep_inputs(inputs, base / name)
         common = {
-            "run": action.action_id.run.name, "name": folders.named("action", action.action_id.name),
+            "run": action.action_id.run.name, "name": name,
             "parent": action.parent_action_name, "group": action.group,
             "inputs": str(inputs), "base": str(base),
         }  # fmt: skip

@@ -107,14 +107,24 @@ def _stored(bundle: Bundle) -> Blob:
 
 
 def _literal(value: Any, content: str) -> Literal:
-    if type(value) in _PLAIN:
-        found: Literal = TypeEngine.to_literal(value, type(value))
-        return Literal(found.value, content or found.hash)
-    return Literal(Live(value, Any), content)
+    found = _plain(value)
+    if found is None:
+        return Literal(Live(value, Any), content)
+    return Literal(found.value, content or found.hash)
 
 
 def _described(value: Any) -> Literal:
-    if type(value) in _PLAIN:
-        return _literal(value, "")
     kind = f"{type(value).__module__}.{type(value).__qualname__}"
-    return Literal(Binary(REFERENCE.format(kind).encode("utf-8", "replace"), KEPT))
+    return _plain(value) or Literal(Binary(REFERENCE.format(kind).encode("utf-8", "replace"), KEPT))
+
+
+def _plain(value: Any) -> Literal | None:
+    """Write a number, a text or the like; None for what is none, or that a literal cannot hold."""
+    if type(value) not in _PLAIN:
+        return None
+    try:
+        if isinstance(value, str) and not value.isascii():
+            value.encode()
+        return TypeEngine.to_literal(value, type(value))
+    except (TypeTransformerFailedError, UnicodeEncodeError):  # more than 64 bits; half a surrogate pair
+        return None
