@@ -209,13 +209,16 @@ def test_an_engine_killed_in_the_middle_of_a_run_does_not_end_it_and_the_next_on
     thread.join(30)
 
     assert found == [3.0]
+    run = flyte.with_runcontext(isolation="container").run
+    assert run(task, 0.5).outputs() == (0.5,)  # its container is warm and needs no engine
+    other = task.override(resources=flyte.Resources(memory="256Mi"))
     with pytest.raises(
         flyte.errors.Error, match=rf"no longer answers|no container engine answers at {lost.host}"
     ):
-        flyte.with_runcontext(isolation="container").run(task, 0.0)
+        run(other, 0.0)
 
     lost.start()
-    assert flyte.with_runcontext(isolation="container").run(task, 0.0).outputs() == (0.0,)
+    assert run(other, 0.0).outputs() == (0.0,)
 
 
 def test_an_engine_stopped_in_the_middle_of_a_run_is_that_attempts_failure(lost, task):
