@@ -19,7 +19,7 @@ DEEPEST = 24
 
 _WIDTHS = {
     "Action": 190, "State": 120, "Began": 90, "Waited": 90, "Took": 100, "Attempts": 80,
-    "Place": 100, "CPU": 80, "Memory": 130, "Cache": 80,
+    "Place": 100, "CPU": 80, "Memory": 130, "Disk": 130, "GPU": 130, "Cache": 80,
 }  # fmt: skip
 _CELL = "text-align:left;white-space:nowrap"
 _HEAD = f"{_CELL};font-weight:400"

@@ -1,8 +1,10 @@
 """Any sequence of events, however broken, has a card, a bundle and a text."""
 
 import json
+from pathlib import Path
 
 import lab_sanitiser
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,9 +21,11 @@ from flyte_jupyter.runs.events import (
     Failure,
     RunInterrupted,
     RunStarted,
+    from_json,
 )
 from flyte_jupyter.runs.state import fold
 
+GOLDEN = sorted(Path(__file__).parents[2].glob("golden/*.events.jsonl"))
 NAMES = st.sampled_from(["a0", "a1", "a2", "a3", "a4", "gone"])
 TEXT = st.text(st.characters(codec=None), max_size=12)
 TIMES = st.floats(0, 2e9, allow_nan=False)
@@ -52,3 +56,11 @@ def test_any_run_can_be_shown(events, now, log):
     assert lab_sanitiser.read(html).lost == []
     assert json.dumps(run_json(state), allow_nan=False)
     found["text/plain"].encode()
+
+
+@pytest.mark.parametrize("log", GOLDEN, ids=lambda path: path.name.partition(".")[0])
+def test_every_kind_of_event_has_its_place_in_the_card(log):
+    state = fold(map(from_json, log.read_text().splitlines()))
+
+    assert str(card(state))
+    assert bundle(state)["text/plain"]
