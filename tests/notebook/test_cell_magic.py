@@ -138,7 +138,7 @@ def test_in_the_background_the_cell_ends_at_once(kernel):
         "%%flyte_task --run --background --as later\nimport threading\ngo = threading.Event()\n"
         "def f() -> int:\n    go.wait(30)\n    return 7"
     )
-    busy = kernel.run("later.phase.value").value
+    busy = kernel.run("while later.phase.value == 'QUEUED': go.wait(0.01)\nlater.phase.value").value
     result = kernel.run("go.set(); later.wait(); later.outputs()[0]").value
 
     assert done.seconds < 5
