@@ -2,6 +2,8 @@
 
 import asyncio
 import dataclasses
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -339,3 +341,39 @@ def test_the_endpoint_is_killed_and_started_again(env, tmp_path):
         assert sorted(a.phase for a in run.actions) == ["SUCCEEDED"] * 6
     finally:
         again.stop()
+
+
+SUBMITTED = """
+import os, sys, time
+import flyte_jupyter as flyte
+env = flyte.TaskEnvironment(name="gone")
+
+@env.task
+def double(x: int) -> int:
+    import time
+    time.sleep(2)
+    print("doubling", x)
+    return 2 * x
+
+flyte.init(endpoint=sys.argv[1])
+run = flyte.with_runcontext(mode="remote").run(double, 21)
+while run.phase.value == "QUEUED":
+    time.sleep(0.05)
+run.store.flush()
+print(run.name, flush=True)
+os._exit(0)
+"""
+
+
+def test_a_run_whose_process_is_gone_is_picked_up_here(connected, tmp_path):
+    script = tmp_path / "gone.py"
+    script.write_text(SUBMITTED)
+    done = subprocess.run(
+        [sys.executable, str(script), connected.url], capture_output=True, text=True, check=True
+    )
+    name = done.stdout.split()[-1]
+
+    run = flyte.remote.Run.get(name)
+
+    assert run.wait().outputs()[0] == 42
+    assert "doubling 21" in "".join(row.text for row in run.logs())
