@@ -103,6 +103,11 @@ class Bodies:
         body = self._top.get(threading.get_ident())
         return body is not None and body.run == run
 
+    def is_hit(self) -> bool:
+        """Whether the innermost body of this thread is being stopped at this moment."""
+        body = self._top.get(threading.get_ident())
+        return body is not None and body.hit
+
     @staticmethod
     def on_main_thread(body: Body) -> bool:
         """Whether a body runs on the main thread, where a KeyboardInterrupt may be the user's."""
@@ -183,8 +188,10 @@ def _chain(body: Body | None) -> "list[Body]":
 
 
 def _interruptible() -> bool:
-    """Whether SIGINT ends what the main thread does: with Python's own handler, or that of asyncio.run."""
+    """Whether SIGINT ends what the main thread does: by Python's own handler, asyncio.run's, or a cell's."""
     if not hasattr(signal, "pthread_kill"):
         return False
     handler = signal.getsignal(signal.SIGINT)
-    return handler is signal.default_int_handler or "_on_sigint" in str(getattr(handler, "func", ""))
+    if handler is signal.default_int_handler or getattr(handler, "ends_calls", False):
+        return True
+    return "_on_sigint" in str(getattr(handler, "func", ""))

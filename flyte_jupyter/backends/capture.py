@@ -137,9 +137,10 @@ class _Followed:
             self._emit(voice, end=True)
 
     def release(self) -> None:
-        """Leave the stream as it was."""
-        del self.target.write
-        del self.target.flush
+        """Leave the stream as it was, also where an interrupt cut the following of it in two."""
+        for name in ("write", "flush"):
+            with suppress(AttributeError):
+                delattr(self.target, name)
 
     def _emit(self, voice: _Voice, *, end: bool = False) -> None:
         with self._lock:

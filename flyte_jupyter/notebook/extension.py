@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from IPython.core.error import UsageError
@@ -16,6 +17,7 @@ from flyte_jupyter.notebook import completion, lineage_cells, reprs, tracebacks
 from flyte_jupyter.notebook.blocks import Blocks, Publish
 from flyte_jupyter.notebook.cells import Cells
 from flyte_jupyter.notebook.formed import forming
+from flyte_jupyter.notebook.interrupts import careful
 from flyte_jupyter.notebook.magics import CELL, FlyteMagics, awaiting
 from flyte_jupyter.notebook.restored import Restored
 from flyte_jupyter.notebook.stopping import Stops, listen
@@ -73,6 +75,7 @@ def load(shell: Any) -> None:
         undo.callback(reprs.register(shell, blocks.is_shown))
         undo.callback(tracebacks.watch(shell))
         undo.callback(wake_on_signal())
+        undo.callback(careful(partial(_on, shell)))
         _loaded[id(shell)] = undo.pop_all()
 
 
