@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from typing import TypeVar
 
 from flyte_jupyter.backends.capture import capture
+from flyte_jupyter.backends.flyte_sdk import speak_plainly
 from flyte_jupyter.ids import ActionID, random_name
 from flyte_jupyter.tasks.context import ContextData, RunScope, TaskContext, current
 
@@ -24,6 +25,7 @@ async def silent(call: Awaitable[T]) -> T:
 
     async def called() -> T:
         current.set(ContextData(_NOBODY))
+        speak_plainly()
         return await call
 
     with ExitStack() as stack:
