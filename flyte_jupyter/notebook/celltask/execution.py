@@ -218,7 +218,8 @@ class Execution:
             if name not in self.inputs and not self._is_hidden(name) and not isinstance(value, ModuleType)
             and scope.get(name, _MISSING) is value and name not in self._bound
         }  # fmt: skip
-        return Place(heap=self.heap, scope=scope, code=code, others=others, cell=self.statements.body.name)
+        cell = self.statements.body.name
+        return Place(heap=self.heap, scope=scope, code=code, others=others, cell=cell, shell=self._shell)
 
 
 def _own(var: contextvars.ContextVar[Any]) -> bool:

@@ -1,5 +1,6 @@
 """What a cell leaves behind: taken when it has run, and put back instead of running it."""
 
+import sys
 import time
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, replace
@@ -12,6 +13,7 @@ from flyte_jupyter.notebook.celltask.files import Stamp
 from flyte_jupyter.notebook.celltask.kinds import ATOMS, FIXED, Unrestorable, kind_of
 from flyte_jupyter.notebook.celltask.mutation import Heap
 from flyte_jupyter.notebook.celltask.pickling import NotKept
+from flyte_jupyter.tasks.slicing.origins import Origin, of_module
 from flyte_jupyter.tasks.slicing.shown import shown
 
 
@@ -76,6 +78,7 @@ class Place:
         code: the names of code that the notebook has anyway, by the code's identity.
         others: what other names of the notebook mean.
         cell: the file name of the cell's code.
+        shell: the shell, whose state no module of the user's counts as having.
         owners: the arrays that others look into, by identity.
     """
 
@@ -84,6 +87,7 @@ class Place:
     code: Mapping[int, str]
     others: Mapping[str, Any]
     cell: str
+    shell: Any
     owners: frozenset[int] = frozenset()
 
 
@@ -98,6 +102,7 @@ def take(left: Left, place: Place, files: tuple[Stamp, ...] = ()) -> Bundle:
     data, met = _dump(left, place)
     _check_others(met, place)
     _check_code(met, place, left.values)
+    _check_modules(met, place)
     _prove(left, data, place)
     words = {name: shown(name, value) for name, value in left.values.items()}
     return Bundle(data, words, time.time(), place.cell, files)
@@ -181,6 +186,26 @@ def _check_code(met: Mapping[int, Any], place: Place, bound: Container[str]) -> 
         found = _shared(Heap({name: held}, place.heap.numbers), met) if held else None
         if found is not None:
             raise NotKept(f"it shares a {type(found).__name__} with `{name}`, which holds it")
+
+
+def _check_modules(met: Mapping[int, Any], place: Place) -> None:
+    """Refuse an object that a module of the user's has, too."""
+    known = {*place.heap.numbers, id(place.shell), id(place.scope)}
+    for module in sys.modules.copy().values():
+        if not isinstance(module, ModuleType) or vars(module) is place.scope or not _is_local(module):
+            continue
+        found = _shared(Heap(_data(module), known), met)
+        if found is not None:
+            raise NotKept(f"it shares a {type(found).__name__} with the module {module.__name__}")
+
+
+def _is_local(module: ModuleType) -> bool:
+    return of_module(module) is Origin.LOCAL
+
+
+def _data(module: ModuleType) -> dict[str, Any]:
+    facts = vars(module).copy()
+    return {n: v for n, v in facts.items() if not n.startswith("__") and type(v) not in ATOMS}
 
 
 def _shared(heap: Heap, met: Mapping[int, Any]) -> Any:

@@ -179,6 +179,22 @@ def test_what_cannot_be_brought_back_runs_and_says_why(shell, setup, cell, reaso
     assert shell.error is None
 
 
+def test_what_a_module_of_the_users_has_is_not_made_twice(shell, tmp_path, monkeypatch):
+    (tmp_path / "limits_of_mine.py").write_text("limits = {'a': [1]}\ndef of(name): return limits[name]\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    shell.plain("import limits_of_mine")
+    _, direct = shell.cell("mine = limits_of_mine.limits['a']", cache="auto")
+    del shell.names["mine"]
+    _, called = shell.cell("theirs = limits_of_mine.of('a')", cache="auto")
+    _, own = shell.cell("new = list(limits_of_mine.of('a'))", cache="auto")
+
+    assert "it shares a list with the module limits_of_mine" in direct
+    assert "it shares a list with the module limits_of_mine" in called
+    assert "shares" not in own
+    assert shell.names["theirs"] is shell.names["limits_of_mine"].limits["a"]
+
+
 def test_a_data_file_that_changes_runs_again(shell, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "in.txt").write_text("one")
