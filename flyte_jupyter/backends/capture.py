@@ -7,7 +7,7 @@ are put together here, so that a line costs one entry in the log and one write t
 
 import sys
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager
 from functools import partial
 from time import perf_counter
 from typing import Any
@@ -34,6 +34,7 @@ class Capture:
 
     def __init__(self) -> None:
         self._lock = guard()
+        self._taking = guard()  # pieces, by one thread at a time
         self._followed: list[_Followed] = []
         self.logs: dict[str, Log] = {}
         self.echoes: dict[str, Echo] = {}
@@ -67,8 +68,10 @@ class Capture:
             target = getattr(sys, name)
             if target is None or any(f.target is target for f in self._followed):
                 continue
-            with suppress(AttributeError, TypeError):  # a stream that cannot be followed still shows its text
-                self._followed.append(_Followed(self, name, target))
+            try:
+                self._followed.append(_Followed(self, self._taking, name, target))
+            except (AttributeError, TypeError):  # a stream that cannot be followed still shows its text
+                continue
 
     def _release(self) -> None:
         for followed in self._followed:
@@ -91,11 +94,11 @@ class _Voice:
 class _Followed:
     """One stream whose ``write`` and ``flush`` also log."""
 
-    def __init__(self, capture: Capture, name: str, target: Any) -> None:
+    def __init__(self, capture: Capture, lock: AbstractContextManager[Any], name: str, target: Any) -> None:
         self.target = target
         self._name = name
         self._capture = capture
-        self._lock = guard()
+        self._lock = lock
         self._voices: dict[int, _Voice] = {}
         self._write = original = target.write
         self._flush = flush = target.flush
@@ -139,8 +142,10 @@ class _Followed:
     def release(self) -> None:
         """Leave the stream as it was, also where an interrupt cut the following of it in two."""
         for name in ("write", "flush"):
-            with suppress(AttributeError):
+            try:
                 delattr(self.target, name)
+            except AttributeError:
+                continue
 
     def _emit(self, voice: _Voice, *, end: bool = False) -> None:
         with self._lock:

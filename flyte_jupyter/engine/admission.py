@@ -17,6 +17,7 @@ from flyte_jupyter.engine.room import Claim, Need, Room
 from flyte_jupyter.errors import InsufficientResourcesError
 from flyte_jupyter.guards import guard
 from flyte_jupyter.runs.events import Emit
+from flyte_jupyter.runs.signal import Latch
 from flyte_jupyter.tasks.quantity import cpu_text, size_text
 from flyte_jupyter.tasks.resources import Resources
 from flyte_jupyter.tasks.spec import ActionSpec
@@ -32,7 +33,7 @@ class Hold:
         stopped: set when the run is stopped.
     """
 
-    def __init__(self, room: Room, need: Need, stopped: threading.Event) -> None:
+    def __init__(self, room: Room, need: Need, stopped: Latch) -> None:
         self._room = room
         self._need = need
         self._stopped = stopped
@@ -116,7 +117,7 @@ class Admission:
         stopped: set when the run is stopped.
     """
 
-    def __init__(self, place: Backend, room: Room, holds: dict[str, Hold], stopped: threading.Event) -> None:
+    def __init__(self, place: Backend, room: Room, holds: dict[str, Hold], stopped: Latch) -> None:
         self._place = place
         self._room = room
         self._holds = holds

@@ -108,7 +108,7 @@ class Attached:
         except BaseException:
             self._surroundings.close()
             raise
-        self._surroundings.enter_context(driven(self._store, self._state.name, self))
+        self._surroundings.callback(driven(self._store, self._state.name, self))
         self._take_over()
         with loop.beside():
             self._future = loop.submit(self._whole())

@@ -120,9 +120,9 @@ class _Record:
         store = self._store
         with named(store, None) as self._run:
             self._begin(image)
+        forget = driven(store, self._run, self)
         try:
-            with driven(store, self._run, self):
-                yield
+            yield
         except Exception as error:
             if self.stopped.is_set():
                 store.append(self._event(ActionAborted, reason=self._reason))
@@ -136,6 +136,7 @@ class _Record:
         else:
             store.append(self._event(ActionSucceeded))
         finally:
+            forget()
             self._ended.set()
 
     def on_step(self, image: str, step: Step) -> None:

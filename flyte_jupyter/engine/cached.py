@@ -153,7 +153,7 @@ def explain(task: TaskSpec, inputs: Mapping[str, str], results: ResultCache, ver
     other = [n for n, d in inputs.items() if entry.parts.get(f"input {n}") != d]
     reasons = [f"not run with this {' and this '.join(other)} yet"] if other else []
     then = entry.parts.get("slice")
-    if isinstance(then, Mapping):
+    if isinstance(then, Mapping) and entry.version != version:
         reasons += [str(change) for change in slice_of(task.func).diff(then)]
     return "; ".join(reasons) or "the interface or the options of the cache changed"
 

@@ -1,12 +1,10 @@
 """A run in progress: each action from its call to its end, and the record of it."""
 
-import threading
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, TypeAlias, cast
 
-from flyte_jupyter import redaction
 from flyte_jupyter.backends.base import Backend
 from flyte_jupyter.backends.bodies import Stopped, bodies
 from flyte_jupyter.backends.threads import running
@@ -16,6 +14,7 @@ from flyte_jupyter.engine.failed import FailedInputs
 from flyte_jupyter.engine.keeping import INPUT_LIMIT, OUTPUT_LIMIT, Found, Kept, record
 from flyte_jupyter.engine.loop import drive, engine_task, loop, waited
 from flyte_jupyter.engine.replayed import Replayed
+from flyte_jupyter.engine.reports import Reports
 from flyte_jupyter.engine.retried import Retried
 from flyte_jupyter.engine.seen import Seen
 from flyte_jupyter.engine.timed import Bounded, Timed
@@ -27,14 +26,13 @@ from flyte_jupyter.runs.events import (
     ActionQueued,
     ActionSucceeded,
     Emit,
-    ReportWritten,
 )
 from flyte_jupyter.runs.failures import failure_of, trim
 from flyte_jupyter.runs.results import ResultCache
+from flyte_jupyter.runs.signal import Latch
 from flyte_jupyter.runs.state import RunState
 from flyte_jupyter.runs.store import RunStore
-from flyte_jupyter.tasks.context import Publish, RunScope
-from flyte_jupyter.tasks.report import Report
+from flyte_jupyter.tasks.context import RunScope
 from flyte_jupyter.tasks.spec import ActionSpec, TaskSpec
 from flyte_jupyter.types.literal import Literals
 
@@ -46,7 +44,8 @@ class LiveRun:
     """Conducts the actions of one run.
 
     Args:
-        scope: makes what all its actions share, given what keeps their reports.
+        scope: what all its actions share.
+        reports: keeps their reports.
         store: where what happens is written.
         route: the place for each action.
         earlier: the run whose outputs are taken where nothing has changed since.
@@ -54,16 +53,17 @@ class LiveRun:
 
     def __init__(
         self,
-        scope: Callable[[Publish], RunScope],
+        scope: RunScope,
+        reports: Reports,
         store: RunStore,
         route: Route,
         earlier: RunState | None = None,
     ) -> None:
-        self.scope = scope(self.publish)
+        self.scope = scope
         self.store = store
         self.emit: Emit = store.append
         self.input_limit = INPUT_LIMIT
-        self.stopped = threading.Event()
+        self.stopped = Latch()
         self.holds: dict[str, Hold] = {}
         self._route = route
         self._earlier = earlier
@@ -71,7 +71,7 @@ class LiveRun:
         self._seen = Seen(self.scope.name, self.emit, store.blobs)
         self._failed_inputs = FailedInputs(store.blobs)
         self._chains: dict[tuple[int, TaskSpec], Backend] = {}
-        self._reports: dict[str, ReportWritten] = {}
+        self._reports = reports
         self._open: dict[str, _Task | None] = {ROOT: None}  # whatever happens, the root gets an end
         self._closed = False
         self._reason = ""
@@ -179,15 +179,6 @@ class LiveRun:
                 _cancel(task)
         bodies.stop(self.scope.name)
 
-    def publish(self, action: str, report: Report) -> None:
-        """Keep a flushed report."""
-        page = redaction.redact(report.get_final_report())
-        blob = self.store.blobs.put(page.encode("utf-8", "replace"))
-        tabs = tuple(map(redaction.redact, report.tabs))
-        event = ReportWritten(run=self.scope.name, action=action, time=time.time(), blob=blob, tabs=tabs)
-        self._reports[action] = event
-        self.emit(event)
-
     def fail(self, action: str, error: BaseException, spec: ActionSpec | None = None) -> None:
         """Record how an action ended, unless its end is on record; the inputs of one that failed are kept."""
         if self.end(action):
@@ -234,7 +225,7 @@ class LiveRun:
         if "retry" not in does:
             chain = Retried(chain, self.stopped)
         if "cache" not in does and task.cache.is_enabled and not self.scope.disable_cache:
-            chain = Cached(chain, self._results, self.store, self._reports)
+            chain = Cached(chain, self._results, self.store, self._reports.last)
         if self._earlier is not None:
             chain = Replayed(chain, self._earlier, self.store.blobs)
         if "timeout" not in does and limits.deadline:

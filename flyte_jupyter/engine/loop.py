@@ -5,7 +5,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from functools import partial
 from typing import Any, TypeVar
@@ -14,6 +14,7 @@ from flyte_jupyter.backends.bodies import Stopped, bodies
 from flyte_jupyter.backends.interrupting import Interruption, keep_trying
 from flyte_jupyter.backends.threads import running
 from flyte_jupyter.loading import asyncio
+from flyte_jupyter.runs.signal import Latch
 
 T = TypeVar("T")
 
@@ -22,6 +23,8 @@ GRACE = 1.7
 
 PATIENCE = 0.1
 """Seconds between looks at whether a wait has become pointless."""
+
+_NOTHING = nullcontext()
 
 _level: ContextVar[int] = ContextVar("flyte_jupyter_loop", default=0)
 
@@ -59,13 +62,13 @@ class Loops:
         if running() is not None and running() is self.get():
             _level.set(_level.get() + 1)
 
-    @contextmanager
-    def beside(self) -> Iterator[None]:
+    def beside(self) -> AbstractContextManager[None]:
         """Let the code inside block, wherever this thread is."""
         here = running()
-        if here is None or here is not self.get():
-            yield
-            return
+        return _NOTHING if here is None or here is not self.get() else self._next()
+
+    @contextmanager
+    def _next(self) -> Iterator[None]:
         token = _level.set(_level.get() + 1)
         try:
             yield
@@ -178,7 +181,7 @@ def drive(coro: Coroutine[Any, Any, T]) -> T:
     raise RuntimeError("a coroutine that was to run without a loop waited for something")
 
 
-async def pause(seconds: float, stopped: threading.Event) -> None:
+async def pause(seconds: float, stopped: Latch) -> None:
     """Wait; without a running loop, by blocking. A stopped run ends the wait.
 
     Raises:

@@ -1,6 +1,5 @@
 """Again after a failure, as the task's retry strategy says."""
 
-import threading
 import time
 from dataclasses import replace
 
@@ -16,6 +15,7 @@ from flyte_jupyter.errors import (
 )
 from flyte_jupyter.runs.events import AttemptFailed, Emit
 from flyte_jupyter.runs.failures import failure_of
+from flyte_jupyter.runs.signal import Latch
 from flyte_jupyter.tasks.spec import ActionSpec
 from flyte_jupyter.types.literal import Literals
 
@@ -40,7 +40,7 @@ class Retried:
         stopped: set when the run is stopped; ends a wait between attempts.
     """
 
-    def __init__(self, place: Backend, stopped: threading.Event) -> None:
+    def __init__(self, place: Backend, stopped: Latch) -> None:
         self._place = place
         self._stopped = stopped
 

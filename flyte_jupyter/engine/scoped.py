@@ -4,7 +4,7 @@ import os
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from functools import cache, partial
 from pathlib import Path
@@ -47,15 +47,16 @@ def scope_of(
     )
 
 
-@contextmanager
-def named(store: RunStore, wanted: str | None) -> Iterator[str]:
+def named(store: RunStore, wanted: str | None) -> AbstractContextManager[str]:
     """Give a name that no run has; nobody else gets it until the block ends, when the run is on record.
 
     A name that is taken gets a number, as re-running a cell asks for the same one again.
     """
-    if wanted is None:
-        yield random_name()
-        return
+    return nullcontext(random_name()) if wanted is None else _taken(store, wanted)
+
+
+@contextmanager
+def _taken(store: RunStore, wanted: str) -> Iterator[str]:
     name, free = _reserved(store, wanted)
     try:
         yield name

@@ -4,10 +4,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from flyte_jupyter import redaction
 from flyte_jupyter.blobs.store import BlobStore
 from flyte_jupyter.errors import StoreError
-from flyte_jupyter.redaction import redacted
-from flyte_jupyter.runs.code import packed
+from flyte_jupyter.runs.code import is_blob, packed
 from flyte_jupyter.runs.events import ROOT, Emit, TaskSeen
 from flyte_jupyter.tasks.slicing import walk  # noqa: F401 - every run slices: it comes with the engine
 from flyte_jupyter.tasks.slicing.held import Held
@@ -22,6 +22,7 @@ only after so many times its duration, so that many short runs in a row do not p
 Func = Callable[..., Any]
 
 _costs = Held(512)
+_packed = Held(512)  # by slice, which is the same one as long as nothing has changed
 
 
 class Seen:
@@ -63,10 +64,18 @@ class Seen:
         )  # fmt: skip
 
     def _parts(self, found: Slice | None) -> bytes:
+        if found is None:
+            return b""
+        known: bytes | None = None if redaction.is_needed() else _packed.get(found)
+        return known or self._pack(found)
+
+    def _pack(self, found: Slice) -> bytes:
         try:
-            return packed(redacted(found.mapping()), self._blobs) if found is not None else b""
+            parts = packed(redaction.redacted(found.mapping()), self._blobs)
         except (StoreError, ValueError, TypeError):  # the run goes on without the note
             return b""
+        # A blob is this store's, and may be removed; what is redacted now may be no secret before.
+        return parts if is_blob(parts) or redaction.is_needed() else _packed.put(found, parts)
 
 
 def version_now(func: Func) -> str:

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, nullcontext
-from functools import partial
+from operator import methodcaller
 from typing import Any, cast
 
 from flyte_jupyter.backends.bodies import Stopped, bodies
@@ -19,6 +19,7 @@ from flyte_jupyter.engine.loop import GRACE, PATIENCE, drive, loop, settled
 from flyte_jupyter.engine.options import RunOptions
 from flyte_jupyter.engine.plan import Plan
 from flyte_jupyter.engine.replayed import Continued
+from flyte_jupyter.engine.reports import Reports
 from flyte_jupyter.engine.routes import route_of
 from flyte_jupyter.engine.scoped import environment, process, scope_of
 from flyte_jupyter.engine.setup import Observer, Setup
@@ -27,6 +28,7 @@ from flyte_jupyter.loading import asyncio
 from flyte_jupyter.runs.both import ActionOutputs
 from flyte_jupyter.runs.events import ROOT, RunStarted
 from flyte_jupyter.runs.run import Run, driven
+from flyte_jupyter.runs.signal import Latch
 from flyte_jupyter.runs.store import RunStore
 from flyte_jupyter.tasks.context import custom_context
 from flyte_jupyter.tasks.spec import ActionSpec
@@ -64,17 +66,22 @@ class Started:
         store.check()
         self._continued = continued
         origin = continued.origin if continued else ""
-        scope = partial(scope_of, options, name, self._mode, setup, store, origin)
-        self._live = LiveRun(scope, store, self._route, continued.state if continued else None)
+        reports = Reports(name, store)
+        scope = scope_of(options, name, self._mode, setup, store, origin, reports.publish)
+        self._live = LiveRun(scope, reports, store, self._route, continued.state if continued else None)
         self._options = options
         self._surroundings = ExitStack()
         self._finishing = threading.Lock()
-        self._ended = threading.Event()
+        self._ended = Latch()
         self._outputs: ActionOutputs | None = None
         self._error: BaseException | None = None
         self._spec: ActionSpec | None = None
         self._future: concurrent.futures.Future[None] | None = None
-        self.handle = Run(store, name, self)
+
+    @property
+    def handle(self) -> Run:
+        """A handle of the run; it holds this, and is not held by it."""
+        return Run(self._live.store, self._live.scope.name, self)
 
     def plan(self, task: AnyTask, args: Args, kwargs: Mapping[str, Any]) -> Plan:
         """Check everything and describe what would run; nothing is written."""
@@ -100,7 +107,7 @@ class Started:
             )
         )
         try:
-            self._surroundings.enter_context(driven(live.store, scope.name, self))
+            self._surroundings.callback(driven(live.store, scope.name, self))
             self._surroundings.callback(capture.follow(scope.name, live.store.log))
             for observer in self._setup.observers:
                 self._tell(observer)
@@ -182,16 +189,15 @@ class Started:
 
     def _tell(self, observer: Observer) -> None:
         """Tell of the run's beginning, and of its end; who watches a run cannot make it fail."""
-
-        def guarded(step: Callable[[], Any]) -> Any:
-            try:
-                return step()
-            except Exception:  # noqa: BLE001 - observers are anybody's
-                _log.exception("an observer of run %s failed", self.handle.name)
-
-        closing = guarded(lambda: observer(self.handle))
+        closing = self._guarded(observer, self.handle)
         if closing is not None:
-            self._surroundings.callback(lambda: guarded(closing.close))
+            self._surroundings.callback(self._guarded, methodcaller("close"), closing)
+
+    def _guarded(self, step: Callable[..., Any], *args: Any) -> Any:
+        try:
+            return step(*args)
+        except Exception:  # noqa: BLE001 - observers are anybody's
+            _log.exception("an observer of run %s failed", self.handle.name)
 
     def _run(self) -> None:
         if self._spec is not None and self._live.is_inline(self._spec):

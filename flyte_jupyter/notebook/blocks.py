@@ -1,6 +1,7 @@
 """The block of a run under its cell: shown when the run takes long, updated in place, kept."""
 
 import contextvars
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -54,6 +55,10 @@ class Block:
         """Give the seconds until it is to be drawn; not positive if it is time."""
         return self._due - now
 
+    def is_due(self, moment: float) -> bool:
+        """Whether it is to be drawn before a moment."""
+        return self._due < moment
+
     def draw(self) -> None:
         """Show it as it is now, if anything is different."""
         with self._lock:
@@ -96,7 +101,9 @@ class Blocks:
         self._shown: dict[str, str] = {}
         self._echo = ("", Echo())
         self._change = threading.Condition()
+        self._awaited = 0  # runs whose beginning somebody waits for
         self._ticker: threading.Thread | None = None
+        self._looks = math.inf  # when the ticker looks by itself
         self._closed = False
 
     def __call__(self, run: "Run") -> "_Ending":
@@ -109,7 +116,8 @@ class Blocks:
             if self._publish is not None and self._ticker is None:
                 self._ticker = threading.Thread(target=self._tick, name="flyte-blocks", daemon=True)
                 self._ticker.start()
-            self._change.notify_all()
+            if self._awaited or block.is_due(self._looks):
+                self._change.notify_all()
         return _Ending(self, block)
 
     def begun(self, name: str, future: Future[Any]) -> "Run":
@@ -120,7 +128,11 @@ class Blocks:
         """
         future.add_done_callback(lambda _: self._notify())
         with self._change:
-            self._change.wait_for(lambda: name in self._blocks or future.done())
+            self._awaited += 1
+            try:
+                self._change.wait_for(lambda: name in self._blocks or future.done())
+            finally:
+                self._awaited -= 1
             block = self._blocks.get(name)
         if block is not None:
             return block.run
@@ -184,6 +196,7 @@ class Blocks:
                 if first is not None and left is not None and left <= 0:
                     self._shown[first.run.name] = first.message
                     return first
+                self._looks = math.inf if left is None else now + left
                 self._change.wait(left)
         return None
 

@@ -5,6 +5,7 @@ import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from itertools import pairwise
 from types import FunctionType, ModuleType
 from typing import Any
@@ -36,10 +37,19 @@ def names_of(shell: Any, text: str, python: str | None = None) -> Names:
     if body.lstrip().startswith("%%"):
         return Names()
     try:
-        tree = ast.parse(python if python is not None and not magic else python_of(shell, body))
+        known = python if python is not None and not magic else python_of(shell, body)
     except (SyntaxError, ValueError):
         return Names()
-    return names_in(tree, magic[1] if magic else "")
+    return _names(known, magic[1] if magic else "")
+
+
+@lru_cache(256)
+def _names(python: str, line: str) -> Names:
+    """Read the names of Python text; cells are run again and again."""
+    try:
+        return names_in(ast.parse(python), line)
+    except (SyntaxError, ValueError):
+        return Names()
 
 
 def names_in(tree: ast.Module, line: str) -> Names:

@@ -17,13 +17,18 @@ def packed(parts: Mapping[str, str], blobs: BlobStore) -> bytes:
     return body if len(body) <= _INLINE else _BLOB + blobs.put(body).encode()
 
 
+def is_blob(body: bytes) -> bool:
+    """Whether packed parts are in a blob."""
+    return body.startswith(_BLOB)
+
+
 def parts_of(seen: TaskSeen | None, blobs: BlobStore) -> dict[str, str] | None:
     """Give the parts that a record holds, in the form that ``Slice.diff`` takes; None if there are none."""
     if seen is None or not seen.parts:
         return None
     body = bytes(seen.parts)
     try:
-        if body.startswith(_BLOB):
+        if is_blob(body):
             body = blobs.get(body.removeprefix(_BLOB).decode())
         found = msgpack.unpackb(body, unicode_errors="surrogatepass")
     except (KeyError, ValueError, msgpack.UnpackException):

@@ -3,8 +3,8 @@
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -380,15 +380,11 @@ def _connected() -> RunStore:
 _driven: dict[tuple[int, Path, str], Control] = {}
 
 
-@contextmanager
-def driven(store: RunStore, name: str, control: Control) -> Iterator[None]:
-    """Let every handle of a run reach its live side, as long as this process drives it."""
+def driven(store: RunStore, name: str, control: Control) -> Callable[[], object]:
+    """Let every handle of a run reach its live side, until what is given is called."""
     key = (os.getpid(), store.folder, name)
     _driven[key] = control
-    try:
-        yield
-    finally:
-        _driven.pop(key, None)
+    return partial(_driven.pop, key, None)
 
 
 def is_known(store: RunStore, name: str) -> bool:

@@ -56,6 +56,7 @@ class RunStore:
         self._writer = Writer(self._path, self.folder / "journal")
         self._reader = Reader(self._path)
         self.users = 0
+        self._latest: tuple[str, int, RunState | None]  # a run, how many events it has, their fold
         self._renew()
         self.recover()
         watch(self)
@@ -173,8 +174,12 @@ class RunStore:
             RunNotFoundError: there is no such run.
         """
         recent = self._writer.intake.recent.events(run)
-        if recent and (whole := fold(recent)) is not None:
-            return whole
+        if recent:
+            latest = self._latest  # one look: another thread may ask for another run meanwhile
+            if latest[:2] != (run, len(recent)):
+                latest = self._latest = run, len(recent), fold(recent)
+            if latest[2] is not None:
+                return latest[2]
         with self._folding:
             state, after = self._states.pop(run, (None, 0))
             new = self.events(run, after)
@@ -318,6 +323,7 @@ class RunStore:
     def _renew(self) -> None:
         self._folding = Lock()
         self._states: OrderedDict[str, tuple[RunState, int]] = OrderedDict()
+        self._latest = ("", 0, None)
         self._recovered = 0.0
 
 

@@ -69,14 +69,8 @@ class TaskSpec:
 
     @cached_property
     def plain(self) -> bool:
-        """Whether nothing has to surround a call: no cache, retries, limits, variables or secrets."""
-        return not (
-            self.cache.is_enabled
-            or self.retries.count
-            or self.timeout.is_set
-            or self.env_vars
-            or self.secrets
-        )
+        """Whether a body needs no variables of its own."""
+        return not (self.env_vars or self.secrets)
 
     @cached_property
     def asked(self) -> Mapping[str, str]:

@@ -23,15 +23,23 @@ class NeedsStoreError(TypeTransformerFailedError):
     """A structure holds a part that can only be written to a store; until then it travels live."""
 
 
-@contextmanager
-def holding(blobs: BlobStore | None, raw: RawDataPath | None = None) -> Iterator[None]:
+class holding:  # noqa: N801 - used like a function; each body has one, so it is no generator
     """Use ``blobs`` for the ``blob://`` addresses of the block, and ``raw`` for new files, if it is given."""
-    token, raw_token = _blobs.set(blobs), _raw.set(raw or _raw.get())
-    try:
-        yield
-    finally:
-        _raw.reset(raw_token)
-        _blobs.reset(token)
+
+    __slots__ = ("_blobs", "_raw", "_raw_token", "_token")
+
+    def __init__(self, blobs: BlobStore | None, raw: RawDataPath | None = None) -> None:
+        self._blobs = blobs
+        self._raw = raw
+
+    def __enter__(self) -> None:
+        self._token = _blobs.set(self._blobs)
+        self._raw_token = _raw.set(self._raw) if self._raw is not None else None
+
+    def __exit__(self, *_error: object) -> None:
+        if self._raw_token is not None:
+            _raw.reset(self._raw_token)
+        _blobs.reset(self._token)
 
 
 def held() -> BlobStore:

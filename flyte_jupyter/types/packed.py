@@ -88,6 +88,10 @@ class _Types:
         self.depth = 0
         self._numbers: dict[int, int] = {}
 
+    def extend(self, item: Any) -> Any:
+        """Turn what MessagePack has no type for into an extension."""
+        return _extend(item, self)
+
     def number(self, literal_type: LiteralType) -> int:
         found = self._numbers.get(id(literal_type))
         if found is None:
@@ -101,11 +105,8 @@ def _slim(literal: Literal) -> Value:
 
 
 def _packed(value: Any, types: _Types) -> bytes:
-    def extend(item: Any) -> Any:
-        return _extend(item, types, extend)
-
     try:
-        packed: bytes = msgpack.packb(value, default=extend)
+        packed: bytes = msgpack.packb(value, default=types.extend)
     except (ValueError, OverflowError, TypeError, RecursionError) as error:
         if isinstance(error, TypeTransformerFailedError):
             raise
@@ -113,14 +114,14 @@ def _packed(value: Any, types: _Types) -> bytes:
     return packed
 
 
-def _extend(item: Any, types: _Types, extend: Callable[[Any], Any]) -> Any:
+def _extend(item: Any, types: _Types) -> Any:
     kind = type(item)
     if kind is datetime:
         return msgpack.ExtType(_DATETIME, msgpack.packb((item - _EPOCH) // _MICROSECOND))
     if kind is timedelta:
         return msgpack.ExtType(_DURATION, msgpack.packb((item.days, item.seconds, item.microseconds)))
     if kind is Live and types.live is not None:
-        return _extend(types.live(item), types, extend)
+        return _extend(types.live(item), types)
     if kind is Live:
         raise TypeTransformerFailedError("a live value cannot be packed; settle it first")
     if kind is Binary:
@@ -130,7 +131,7 @@ def _extend(item: Any, types: _Types, extend: Callable[[Any], Any]) -> Any:
     code, fields = _FIELDS[kind]
     types.depth += 1
     _require_depth(types.depth)
-    packed = msgpack.ExtType(code, msgpack.packb(fields(item, types), default=extend))
+    packed = msgpack.ExtType(code, msgpack.packb(fields(item, types), default=types.extend))
     types.depth -= 1
     return packed
 

@@ -90,5 +90,7 @@ def _edges(found: Graph) -> list[tuple[str, str]]:
 
 def _counts(counts: Mapping[Look, int]) -> dict[str, int]:
     """Name each look by its phase; what came from the cache is told apart."""
-    names = {one: phase.value for phase, one in LOOKS.items()}
-    return {names.get(one, "CACHED"): count for one, count in counts.items()}
+    return {_NAMES.get(one, "CACHED"): count for one, count in counts.items()}
+
+
+_NAMES: Mapping[Look, str] = {one: phase.value for phase, one in LOOKS.items()}

@@ -26,7 +26,8 @@ def escape(value: object) -> Html:
 
 def join(parts: Iterable[object], between: str = "") -> Html:
     """Put parts after each other; None and "" are left out."""
-    return Html(escape(between).join(escape(part) for part in parts if part is not None and part != ""))
+    shown = [part if isinstance(part, Html) else escape(part) for part in parts if part is not None]
+    return Html((escape(between) if between else "").join(filter(None, shown)))
 
 
 def tag(name: str, *children: object, **attributes: object) -> Html:

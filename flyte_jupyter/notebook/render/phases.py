@@ -8,9 +8,9 @@ from flyte_jupyter.notebook.render.html import Html, tag
 from flyte_jupyter.runs.state import ActionState, Phase
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Look:
-    """How a state looks.
+    """How a state looks; there is one object for each.
 
     Args:
         word: what it is called.

@@ -28,7 +28,8 @@ def clean(value: object) -> str:
 
     Tabs and line ends stay. The result always encodes as UTF-8.
     """
-    return _UNFIT.sub("\ufffd", str(value))
+    text = str(value)
+    return text if text.isprintable() else _UNFIT.sub("\ufffd", text)
 
 
 def line(value: object) -> str:

@@ -80,13 +80,18 @@ class Guards:
 
     def hold(self, known: Refer) -> bool:
         """Tell whether nothing has changed; ``known`` raises LookupError for code that was not met before."""
-        for fetch, a, b, value in self._same:
+        for fetch, a, b, value in self._same:  # loops: they are run by every call of a task
             if fetch(a, b) is not value:
                 return False
-        if any(len(mapping) != size for mapping, size in self._sizes):
-            return False
-        if any(fetch(a, b) != value for fetch, a, b, value in self._equal):
-            return False
+        for mapping, size in self._sizes:
+            if len(mapping) != size:
+                return False
+        for fetch, a, b, value in self._equal:
+            if fetch(a, b) != value:
+                return False
+        return not self._hashed or self._hashes_hold(known)
+
+    def _hashes_hold(self, known: Refer) -> bool:
         try:
             return all(fingerprint(fetch(a, b), known) == digest for fetch, a, b, digest in self._hashed)
         except (LookupError, OpaqueError):
