@@ -32,10 +32,10 @@ _ENTERING = threading.Condition.__enter__.__code__
 class _Look(NamedTuple):
     """Where the thread was, when, and how many seconds it had worked."""
 
-    frame: int
-    step: int
-    time: float
-    used: float
+    frame: FrameType | None = None  # held, so that no other one can be taken for it
+    step: int = 0
+    time: float = 0.0
+    used: float = 0.0
 
 
 class Interrupts:
@@ -46,11 +46,11 @@ class Interrupts:
 
     def __init__(self) -> None:
         self._since = 0.0
-        self._seen = _Look(0, 0, 0.0, 0.0)
+        self._seen = _Look()
 
     def begin(self, _info: Any) -> None:
         """Be the handler for this cell, where Python's own is: a cell that awaits is cancelled instead."""
-        self._since = 0.0
+        self._forget()
         if _handler() is signal.default_int_handler:
             signal.signal(signal.SIGINT, self)
 
@@ -66,16 +66,20 @@ class Interrupts:
             KeyboardInterrupt: the thread is where that harms nothing.
         """
         if frame is None or bodies.is_hit() or is_harmless(frame) or self._waits(frame) or self._is_late():
-            self._since = 0.0
+            self._forget()
             raise KeyboardInterrupt
         _thread.start_new_thread(_try_again, (threading.get_ident(),))  # threading's own start takes locks
 
     def _waits(self, frame: FrameType) -> bool:
         """Whether the thread has stood where it is since the last try."""
-        before, self._seen = self._seen, _Look(id(frame), frame.f_lasti, time.monotonic(), time.thread_time())
-        if frame.f_code is _ENTERING or self._seen[:2] != before[:2]:
+        before, now = self._seen, _Look(frame, frame.f_lasti, time.monotonic(), time.thread_time())
+        self._seen = now
+        if frame.f_code is _ENTERING or frame is not before.frame or now.step != before.step:
             return False
-        return self._seen.time - before.time > _AGAIN / 2 and self._seen.used - before.used < _IDLE
+        return now.time - before.time > _AGAIN / 2 and now.used - before.used < _IDLE
+
+    def _forget(self) -> None:
+        self._since, self._seen = 0.0, _Look()
 
     def _is_late(self) -> bool:
         self._since = self._since or time.monotonic()
