@@ -274,14 +274,14 @@ def test_the_form_makes_a_cell_a_task(lab, runs):
 
 def test_the_launcher_opens_the_quickstart(lab, runs):
     lab.do("launcher:create")
-    lab.page.locator(".jp-LauncherCard", has_text="Flyte Quickstart").last.click()
+    lab.page.locator(".jp-LauncherCard:visible", has_text="Flyte Quickstart").first.click()
     expect(lab.page.get_by_role("tab", name="quickstart.ipynb").first).to_be_visible()
     assert (lab.folder / "quickstart.ipynb").exists()
 
 
 def test_the_quickstart_is_run_as_it_is(lab, runs):
     lab.do("launcher:create")
-    lab.page.locator(".jp-LauncherCard", has_text="Flyte Quickstart").last.click()
+    lab.page.locator(".jp-LauncherCard:visible", has_text="Flyte Quickstart").first.click()
     lab.page.wait_for_function(
         "() => window.jupyterapp.shell.currentWidget?.context?.path.startsWith('quickstart')"
     )
