@@ -16,6 +16,7 @@ import work
 import flyte_jupyter as flyte
 from flyte_jupyter.engine.calls import Calls
 from flyte_jupyter.engine.live import LiveRun
+from flyte_jupyter.engine.reports import Reports
 from flyte_jupyter.engine.setup import process
 from flyte_jupyter.errors import ActionAbortedError, MaxRuntimeExceededError, RuntimeUserError
 from flyte_jupyter.loading import load
@@ -300,9 +301,8 @@ def test_the_same_spec_again_is_the_same_run(env, connected):
     assert first.outputs() == (36,)
     backend = process.setup.place()
     scope = RunScope(name=first.name, mode="remote", folder=first.store.runs_folder)
-    spec = Calls(LiveRun(lambda _publish: scope, first.store, lambda _: backend), None).spec(
-        work.square, (6,), {}
-    )
+    live = LiveRun(scope, Reports(first.name, first.store), first.store, lambda _: backend)
+    spec = Calls(live, None).spec(work.square, (6,), {})
 
     async def again():
         return (await backend._submit(spec, backend._translator.shipped(spec.task))).name
