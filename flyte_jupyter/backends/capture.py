@@ -7,7 +7,6 @@ are put together here, so that a line costs one entry in the log and one write t
 
 import sys
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from functools import partial
 from time import perf_counter
 from typing import Any
@@ -34,7 +33,7 @@ class Capture:
 
     def __init__(self) -> None:
         self._lock = guard()
-        self._taking = guard()  # pieces, by one thread at a time
+        self.taking = guard()  # for the pieces of all streams, which one thread at a time takes
         self._followed: list[_Followed] = []
         self.logs: dict[str, Log] = {}
         self.echoes: dict[str, Echo] = {}
@@ -69,7 +68,7 @@ class Capture:
             if target is None or any(f.target is target for f in self._followed):
                 continue
             try:
-                self._followed.append(_Followed(self, self._taking, name, target))
+                self._followed.append(_Followed(self, name, target))
             except (AttributeError, TypeError):  # a stream that cannot be followed still shows its text
                 continue
 
@@ -94,11 +93,10 @@ class _Voice:
 class _Followed:
     """One stream whose ``write`` and ``flush`` also log."""
 
-    def __init__(self, capture: Capture, lock: AbstractContextManager[Any], name: str, target: Any) -> None:
+    def __init__(self, capture: Capture, name: str, target: Any) -> None:
         self.target = target
         self._name = name
         self._capture = capture
-        self._lock = lock
         self._voices: dict[int, _Voice] = {}
         self._write = original = target.write
         self._flush = flush = target.flush
@@ -148,7 +146,7 @@ class _Followed:
                 continue
 
     def _emit(self, voice: _Voice, *, end: bool = False) -> None:
-        with self._lock:
+        with self._capture.taking:
             pieces = voice.pieces
             count = len(pieces)
             text = voice.held + "".join(pieces[:count])

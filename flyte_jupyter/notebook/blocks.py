@@ -55,10 +55,6 @@ class Block:
         """Give the seconds until it is to be drawn; not positive if it is time."""
         return self._due - now
 
-    def is_due(self, moment: float) -> bool:
-        """Whether it is to be drawn before a moment."""
-        return self._due < moment
-
     def draw(self) -> None:
         """Show it as it is now, if anything is different."""
         with self._lock:
@@ -116,7 +112,7 @@ class Blocks:
             if self._publish is not None and self._ticker is None:
                 self._ticker = threading.Thread(target=self._tick, name="flyte-blocks", daemon=True)
                 self._ticker.start()
-            if self._awaited or block.is_due(self._looks):
+            if self._awaited or block.due(self._looks) < 0:
                 self._change.notify_all()
         return _Ending(self, block)
 
