@@ -16,6 +16,7 @@ from flyte_jupyter.terminal.screen import Screen
 _HEAD = ("RUN", "TASK", "PHASE", "STARTED", "TOOK", "ACTIONS", "NOTEBOOK")
 _RIGHT = (4, 5)
 _MANY = 1_000_000
+_FAILED = {"FAILED", "TIMED_OUT"}
 
 
 def runs(args: Namespace, screen: Screen) -> int:
@@ -88,6 +89,7 @@ def below(row: RunRow) -> int:
 
 
 def marks(row: RunRow) -> list[str]:
-    """Say how many actions came from the cache and how many failed; not of a root that is alone."""
+    """Say how many actions came from the cache, and how many below the root failed."""
+    failed = row.failed - (row.phase in _FAILED)
     found = [f"{row.cached:,} cached"] if row.cached else []
-    return found + ([f"{row.failed:,} failed"] if row.failed and row.actions > 1 else [])
+    return found + ([f"{failed:,} failed"] if failed else [])

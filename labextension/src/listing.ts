@@ -1,6 +1,7 @@
 /** The list of runs: what is asked for, the pages that have come, kept up to date as runs go on. */
 import { type ISignal, Signal } from '@lumino/signaling';
 
+import { isTerminal } from './advance';
 import type { Query, RunRow } from './api';
 import type { IRuns } from './tokens';
 
@@ -135,4 +136,15 @@ export function inOrder(names: readonly string[], rows: readonly RunRow[]): [str
   const begun = (name: string) => rows.find(row => row.name === name)?.started ?? 0;
   const [one, other] = names;
   return begun(one) <= begun(other) ? [one, other] : [other, one];
+}
+
+/** Count the actions that the root has called: how many there are, have ended, and have failed. */
+export function belowRoot(row: RunRow): { actions: number; done: number; failed: number } {
+  const hasEnded = isTerminal(row.phase) && row.phase !== 'INTERRUPTED'; // an interrupted action has no end
+  const hasFailed = row.phase === 'FAILED' || row.phase === 'TIMED_OUT';
+  return {
+    actions: Math.max(0, row.actions - 1),
+    done: row.done - Number(hasEnded),
+    failed: row.failed - Number(hasFailed)
+  };
 }

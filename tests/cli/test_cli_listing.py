@@ -1,6 +1,33 @@
 """``runs``: which are listed, and what is said of each."""
 
+import subprocess
+import sys
+
+from clis import variables_for
+
 from flyte_jupyter.terminal.listing import chosen
+
+FAILING = """
+import flyte_jupyter as flyte
+
+env = flyte.TaskEnvironment("e")
+
+
+@env.task
+def child(x: int) -> int:
+    return 1 // x
+
+
+@env.task
+def parent() -> int:
+    return child(1) + child(0)
+
+
+try:
+    flyte.run(parent)
+except ZeroDivisionError:
+    pass
+"""
 
 
 def names(result):
@@ -24,6 +51,15 @@ def test_a_row_tells_phase_task_and_what_came_from_the_cache(cli):
     assert "shop.refuse" in rows["third"]
     assert "3 (1 cached)" in rows["second"]
     assert "cached" not in rows["first"]
+
+
+def test_the_failed_actions_of_a_row_are_those_below_the_root(own, tmp_path):
+    script = tmp_path / "failing.py"
+    script.write_text(FAILING)
+    subprocess.run([sys.executable, str(script)], env=variables_for(own.home), check=True)
+
+    (row,) = own("runs").out.splitlines()[1:]
+    assert "2 (1 failed)" in row
 
 
 def test_runs_are_filtered_by_phase_task_text_and_number(cli):

@@ -5,7 +5,7 @@ import * as React from 'react';
 import { isTerminal } from '../advance';
 import type { RunRow } from '../api';
 import { baseName, duration, moment, shortName } from '../format';
-import { inOrder, type Listing } from '../listing';
+import { belowRoot, inOrder, type Listing } from '../listing';
 import { type IViewContext, useClock, useView, ViewContext } from './context';
 import { Button, Note, Pill, Search } from './parts';
 import { VirtualRows } from './VirtualRows';
@@ -103,6 +103,7 @@ function RunList(props: { listing: Listing; chosen: IChosen }): JSX.Element {
     const row = rows[index];
     const isMarked = chosen.marked.includes(row.name);
     const took = (row.ended ?? now) - row.started;
+    const below = belowRoot(row);
     return (
       <div
         key={row.name}
@@ -129,10 +130,10 @@ function RunList(props: { listing: Listing; chosen: IChosen }): JSX.Element {
             {[
               moment(row.started),
               row.notebook ? baseName(row.notebook) : '',
-              row.actions > 1
-                ? trans.__('%1 of %2', row.done.toLocaleString(), row.actions.toLocaleString())
+              below.actions
+                ? trans.__('%1 of %2', below.done.toLocaleString(), below.actions.toLocaleString())
                 : '',
-              row.failed ? trans.__('%1 failed', row.failed.toLocaleString()) : '',
+              below.failed ? trans.__('%1 failed', below.failed.toLocaleString()) : '',
               row.cached ? trans.__('%1 cached', row.cached.toLocaleString()) : ''
             ]
               .filter(Boolean)
