@@ -68,6 +68,12 @@ class Task(flyte.AsyncFunctionTaskTemplate):  # type: ignore[type-arg] # as the 
         blob = vars(self).get("_blob") or dumps(self)
         return eval, (_BOOT, {"name": __name__, "source": SOURCE, "blob": blob})
 
+    def __copy__(self) -> "Task":
+        """Copy it with the pickle that it has: made anew it would name modules that pods lack."""
+        made = _blank()
+        vars(made).update(vars(self))
+        return made
+
     def config(self, sctx: Any) -> dict[str, str]:
         """Keep the order of the inputs, which the protocol's interface does not have."""
         return {**super().config(sctx), ORDER: ",".join(self.interface.inputs)}

@@ -192,7 +192,7 @@ class _Packing:
                 "secrets": flyte_settings.secrets(ours.secrets, ours.name),
                 "report": ours.report,
                 "max_inline_io_bytes": ours.max_inline_io_bytes,
-                "docs": flyte.Documentation(description=ours.docs) if ours.docs else None,
+                "docs": _documentation(ours.docs, plain.docs),
                 **_placed(ours),
             }
         )
@@ -246,6 +246,13 @@ def _placed(ours: TaskSpec) -> dict[str, Any]:
         "interruptible": ours.interruptible or None,
     }
     return {name: value for name, value in given.items() if value is not None}
+
+
+def _documentation(text: str, found: Any) -> Any:
+    """Give documentation; older SDKs read it only from the function."""
+    if not text or not hasattr(flyte, "Documentation"):
+        return found
+    return flyte.Documentation(description=text)
 
 
 def _check_plugin(ours: TaskSpec) -> None:

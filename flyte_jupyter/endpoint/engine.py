@@ -150,8 +150,7 @@ class Engine:
         cached = bool(action.key) and meta.discoverable
         async with self._results.reserved(action.key, serialize=cached and meta.cache_serializable):
             if cached:
-                age = meta.cache_max_age.seconds + meta.cache_max_age.nanos / 1e9
-                action = self._asked(action, age)
+                action = self._asked(action, _oldest(meta))
                 if action.phase.terminal:
                     return
             outcome = await self._deadline(action, spec, limits)
@@ -247,3 +246,9 @@ def _current() -> "asyncio.Task[Any] | None":
     with suppress(RuntimeError):
         return asyncio.current_task()
     return None
+
+
+def _oldest(meta: Any) -> float:
+    """Give the age in seconds up to which a result counts; 0 for any."""
+    age: Any = getattr(meta, "cache_max_age", None)  # messages before 2.0.50 have none
+    return 0.0 if age is None else float(age.seconds + age.nanos / 1e9)

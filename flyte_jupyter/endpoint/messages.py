@@ -167,7 +167,10 @@ def _transitions(attempt: AttemptRow, action: ActionRow) -> list[Any]:
 def _error_info(data: bytes) -> Any:
     error: Any = execution_pb2.ExecutionError.FromString(data)
     kind = _SYSTEM if error.kind == execution_pb2.ExecutionError.SYSTEM else _USER
-    return run_definition_pb2.ErrorInfo(message=error.message, kind=kind, code=error.code)
+    info = run_definition_pb2.ErrorInfo(message=error.message, kind=kind)
+    if hasattr(info, "code"):  # messages before 2.0.50 have none
+        info.code = error.code
+    return info
 
 
 def spec_of(body: bytes) -> Any:

@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import importlib.metadata
 import importlib.util
 import json
 import os
@@ -23,10 +24,16 @@ LACKING = [
     for name in ("flyteidl2", "connectrpc", "protovalidate", "uvicorn", "flyte")
     if not importlib.util.find_spec(name)
 ]
-REASON = f"needs {', '.join(LACKING)}: pip install 'flyte-jupyter[endpoint]' 'flyte>=2.5,<3'"
+REASON = f"needs {', '.join(LACKING)}: pip install 'flyte-jupyter[endpoint]' 'flyte>=2.5.20,<3'"
 
 
 connected = []  # where the official SDK in this process is connected to
+
+
+later = pytest.mark.skipif(
+    "flyte" not in LACKING and importlib.metadata.version("flyte").startswith("2.5."),
+    reason="the client of flyte 2.5 cannot ask for that: pip install 'flyte>=2.12'",
+)
 
 
 class Served:
@@ -114,6 +121,11 @@ def run(task, /, *args, **inputs):
     found = submit(task, *args, **inputs)
     found.wait(quiet=True)
     return found
+
+
+def parent(action):
+    """The name of the action that called this one; empty for the root."""
+    return action.pb2.metadata.parent
 
 
 def value(found):

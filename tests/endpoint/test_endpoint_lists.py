@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import serving
-from serving import run, value
+from serving import later, parent, run, value
 
 serving.need_extra()
 
@@ -113,6 +113,7 @@ def test_an_unknown_filter_is_refused_by_name(served):
     assert "'colour'" in found["message"]
 
 
+@later
 def test_actions_are_listed_by_parent_and_phase():
     found = run(workflows.catches, text="listed")
     listed = flyte.remote.Action.listall(for_run_name=found.name, in_phase=("failed",))
@@ -128,6 +129,7 @@ def test_a_run_is_run_again():
     assert again.name != first.name
 
 
+@later
 def test_a_run_is_recovered_what_succeeded_is_not_run_again(tmp_path):
     first = run(workflows.halfway, folder=str(tmp_path))
     assert str(first.phase) == "ActionPhase.FAILED"
@@ -136,7 +138,7 @@ def test_a_run_is_recovered_what_succeeded_is_not_run_again(tmp_path):
     again.wait(quiet=True)
     assert value(again) == 3
     assert sorted((tmp_path / "ran").read_text().split()) == ["0", "1", "2"]
-    children = [a for a in flyte.remote.Action.listall(for_run_name=again.name) if a.parent_name]
+    children = [a for a in flyte.remote.Action.listall(for_run_name=again.name) if parent(a)]
     assert {str(a.phase) for a in children} == {"ActionPhase.RECOVERED"}
     forced = flyte.rerun(first.name, recover=True, force_rerun_actions=[children[0].name])
     forced.wait(quiet=True)
@@ -162,6 +164,7 @@ def test_inputs_and_outputs_are_read_back():
     assert found.outputs()[0] == 11
 
 
+@later
 def test_the_code_of_a_run_is_downloaded(tmp_path):
     found = run(workflows.add, x=1).download_code(dest=tmp_path)
     assert (Path(found) / "workflows.py").is_file()

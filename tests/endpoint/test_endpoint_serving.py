@@ -102,7 +102,9 @@ def test_an_interpreter_without_the_sdk_is_told_with_what_to_do(tmp_path):
     try:
         serving.connect(own.url)
         found = run(workflows.add, x=1)
-        assert f"{bare} -m pip install 'flyte>=2.5,<3'" in found.details().action_details.error_info.message
+        assert (
+            f"{bare} -m pip install 'flyte>=2.5.20,<3'" in found.details().action_details.error_info.message
+        )
     finally:
         own.stop()
     assert "Traceback" not in own.log.read_text()

@@ -1,5 +1,6 @@
 """A real endpoint for tests: ``flyte-jupyter serve`` in a process of its own."""
 
+import importlib.metadata
 import importlib.util
 import json
 import os
@@ -14,6 +15,8 @@ ROOT = Path(flyte_jupyter.__file__).parents[1]
 LACKING = [name for name in ("flyte", "uvicorn", "protovalidate") if not importlib.util.find_spec(name)]
 REASON = f"needs {', '.join(LACKING)}: pip install 'flyte-jupyter[flyte,endpoint]'"
 PATIENCE = 60.0
+IS_OLDEST = not LACKING and importlib.metadata.version("flyte").startswith("2.5.")
+"""Whether the official SDK here is the oldest that is accepted, as ``test_oldest.py`` has it."""
 
 
 class Endpoint:

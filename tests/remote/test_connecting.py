@@ -120,6 +120,9 @@ def test_without_the_extra(tmp_path):
     assert "flyte is not installed. Run: pip install 'flyte-jupyter[flyte]'" in done.stderr.splitlines()[-1]
 
 
+@pytest.mark.skipif(
+    endpoints.IS_OLDEST, reason="the caches of flyte 2.5 warn under async-lru 2.4: pip install 'flyte>=2.12'"
+)
 def test_connecting_leaves_the_process_as_it_was(endpoint):
     script = f"""
 import logging, sys

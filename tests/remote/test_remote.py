@@ -18,7 +18,12 @@ from flyte_jupyter.engine.calls import Calls
 from flyte_jupyter.engine.live import LiveRun
 from flyte_jupyter.engine.reports import Reports
 from flyte_jupyter.engine.setup import process
-from flyte_jupyter.errors import ActionAbortedError, MaxRuntimeExceededError, RuntimeUserError
+from flyte_jupyter.errors import (
+    ActionAbortedError,
+    MaxRuntimeExceededError,
+    RuntimeUserError,
+    TaskTimeoutError,
+)
 from flyte_jupyter.loading import load
 from flyte_jupyter.tasks.context import RunScope
 
@@ -191,7 +196,7 @@ def test_a_limit_of_time(env):
         time.sleep(30)
 
     run = remote(slow)
-    with pytest.raises(MaxRuntimeExceededError):
+    with pytest.raises(TaskTimeoutError if endpoints.IS_OLDEST else MaxRuntimeExceededError):
         run.outputs()
     assert run.phase == "TIMED_OUT"
 

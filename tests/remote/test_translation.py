@@ -8,6 +8,7 @@ import threading
 from datetime import timedelta
 
 import cloudpickle
+import endpoints
 import pytest
 import work
 
@@ -115,7 +116,7 @@ def test_settings_of_the_task_arrive(translated):
     assert made.env_vars["A"] + made.env_vars["B"] + made.env_vars["OMP_NUM_THREADS"] == "122"
     assert (made.cache.version_override, tuple(made.cache.ignored_inputs)) == ("v1", ("x",))
     assert made.image.uri == "ghcr.io/me/app:1"
-    assert made.docs.description == "Do it."
+    assert endpoints.IS_OLDEST or made.docs.description == "Do it."  # its public names have none for it
     assert made.interface.inputs["x"] == (int, 4)
 
 

@@ -102,7 +102,7 @@ class Forked:
 
     def _why(self, code: int) -> str:
         if code == NO_SDK:
-            install = f"{self._python} -m pip install 'flyte>=2.5,<3'"
+            install = f"{self._python} -m pip install 'flyte>=2.5.20,<3'"
             return f"{self._python}, which runs tasks, has not the official SDK. Run: {install}"
         return f"the warm process of {self._python} ended with status {code} when it started"
 
