@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import FunctionType, ModuleType
 from typing import Any
@@ -13,6 +13,7 @@ from flyte_jupyter.notebook.celltask.files import Stamp
 from flyte_jupyter.notebook.celltask.kinds import ATOMS, FIXED, Unrestorable, kind_of
 from flyte_jupyter.notebook.celltask.mutation import Heap
 from flyte_jupyter.notebook.celltask.pickling import NotKept
+from flyte_jupyter.notebook.celltask.reach import leads_to
 from flyte_jupyter.tasks.slicing.origins import Origin, of_module
 from flyte_jupyter.tasks.slicing.shown import shown
 
@@ -191,16 +192,23 @@ def _check_code(met: Mapping[int, Any], place: Place, bound: Container[str]) -> 
 def _check_modules(met: Mapping[int, Any], place: Place) -> None:
     """Refuse an object that a module of the user's has, too."""
     known = {*place.heap.numbers, id(place.shell), id(place.scope)}
-    for module in sys.modules.copy().values():
-        if not isinstance(module, ModuleType) or vars(module) is place.scope or not _is_local(module):
-            continue
-        found = _shared(Heap(_data(module), known), met)
+    mine = {module.__name__: _data(module) for module in _modules(place)}
+    wanted = {i for i, one in met.items() if kind_of(one) is not FIXED}
+    if not leads_to((value for data in mine.values() for value in data.values()), wanted, known):
+        return
+    for name, data in mine.items():
+        found = _shared(Heap(data, known), met)
         if found is not None:
-            raise NotKept(f"it shares a {type(found).__name__} with the module {module.__name__}")
+            raise NotKept(f"it shares a {type(found).__name__} with the module {name}")
 
 
-def _is_local(module: ModuleType) -> bool:
-    return of_module(module) is Origin.LOCAL
+def _modules(place: Place) -> Iterator[ModuleType]:
+    """Give the modules of the user's."""
+    for module in sys.modules.copy().values():
+        if not isinstance(module, ModuleType) or vars(module) is place.scope:
+            continue
+        if of_module(module) is Origin.LOCAL:
+            yield module
 
 
 def _data(module: ModuleType) -> dict[str, Any]:
