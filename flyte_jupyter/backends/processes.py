@@ -150,6 +150,7 @@ class Process:
         wire = self._wire.fileno()
         if self._queue:
             self._poll.modify(wire, select.POLLIN | select.POLLOUT)
+        self._wire.look()
         found = self._poll.poll(seconds * 1000)
         if len(found) > 1 or (found and found[0][0] != wire):
             self.drain()  # what a body wrote before it ended

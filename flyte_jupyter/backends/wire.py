@@ -5,11 +5,13 @@ the body. Files are passed by descriptor: large values go by shared memory and n
 """
 
 import array
+import select
 import socket
 import struct
 import threading
 from collections import deque
 from collections.abc import Sequence
+from time import monotonic
 from typing import Any, TypeAlias
 
 import msgpack  # type: ignore[import-untyped]  # the library has no types
@@ -24,7 +26,7 @@ _CHUNK = 1 << 16
 _LARGE = 1 << 20
 _FILES = 16
 _SPACE = socket.CMSG_SPACE(_FILES * array.array("i").itemsize) if hasattr(socket, "CMSG_SPACE") else 0
-_NEST = 512
+_MOMENT = 1e-4  # seconds; so long takes a small task, there and back
 
 
 class Received:
@@ -56,6 +58,8 @@ class Wire:
         self._sending = threading.Lock()
         self._held = bytearray()
         self._files: deque[int] = deque()
+        self._poll = select.poll()
+        self._poll.register(sock, select.POLLIN)
 
     def fileno(self) -> int:
         """Give the descriptor of the socket."""
@@ -96,6 +100,8 @@ class Wire:
         """
         flags = _CLOEXEC if wait else _CLOEXEC | _AT_ONCE
         size = _LARGE if self._held else _CHUNK
+        if wait:
+            self.look()
         try:
             data, ancillary, _, _ = self.sock.recvmsg(size, _SPACE, flags)
         except BlockingIOError:
@@ -109,6 +115,12 @@ class Wire:
         if not data:
             return None
         return self._split(data)
+
+    def look(self) -> None:
+        """Look whether something comes, for a moment: to be woken up takes longer than a small task."""
+        poll, end = self._poll.poll, monotonic() + _MOMENT
+        while not poll(0) and monotonic() < end:
+            pass
 
     def is_open(self) -> bool:
         """Whether the other side still holds its end, as far as can be told without waiting."""
