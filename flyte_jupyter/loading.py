@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from flyte_jupyter.errors import InitializationError
 
-__all__ = ["asyncio", "load", "on_thread"]
+__all__ = ["asyncio", "load", "on_thread", "pickletools", "shutil", "subprocess", "tempfile"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -47,9 +47,17 @@ class _Late:
 
 if TYPE_CHECKING:
     import asyncio
+    import pickletools
+    import shutil
+    import subprocess
+    import tempfile
 else:
+    # A synchronous run in a script needs none of them, and no tenth of a second more for them.
     asyncio = _Late("asyncio")
-    """A synchronous run in a script needs no event loop, and no tenth of a second more for one."""
+    pickletools = _Late("pickletools")
+    shutil = _Late("shutil")
+    subprocess = _Late("subprocess")
+    tempfile = _Late("tempfile")
 
 
 async def on_thread(func: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:

@@ -1,6 +1,6 @@
 """Where a task's raw data goes: a folder that hands out names nobody uses yet."""
 
-import secrets
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,7 +33,7 @@ class RawDataPath:
 
     def get_random_remote_path(self, file_name: str | None = None) -> str:
         """Name a new file (with ``file_name`` as its last part) or folder that nothing else uses."""
-        place = f"{self.path.rstrip('/')}/{secrets.token_hex(8)}"
+        place = f"{self.path.rstrip('/')}/{os.urandom(8).hex()}"
         return f"{place}/{_plain(file_name)}" if file_name else place
 
 

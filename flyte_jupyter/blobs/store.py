@@ -3,7 +3,6 @@
 import errno
 import hmac
 import os
-import secrets
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -202,7 +201,7 @@ class BlobStore:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise _unwritable(self.folder, error) from error
-        return self.folder / f".{os.getpid()}-{secrets.token_hex(8)}"
+        return self.folder / f".{os.getpid()}-{os.urandom(8).hex()}"
 
     def adopt(self, temporary: Path, digest: str) -> None:
         """Give a finished temporary file its name."""
@@ -275,7 +274,7 @@ def _read_key(path: Path, temporary: Callable[[], Path]) -> bytes:
 def _make_key(path: Path, draft: Path) -> None:
     # Two processes may make a key at once: a link appears whole and only one of them wins.
     with _private(draft) as file:
-        file.write(secrets.token_bytes(32))
+        file.write(os.urandom(32))
     try:
         os.link(draft, path)
     except FileExistsError:

@@ -2,14 +2,12 @@
 
 import os
 import re
-import shutil
-import subprocess
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from flyte_jupyter.loading import load
+from flyte_jupyter.loading import load, shutil, subprocess
 
 _MEMORY_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 _CPU_V2 = Path("/sys/fs/cgroup/cpu.max")
@@ -83,9 +81,7 @@ def _gpus() -> tuple[Gpu, ...]:
     if shutil.which(_LIST[0]) is None:
         return ()
     try:
-        answer = subprocess.run(  # noqa: S603 - a constant
-            _LIST, capture_output=True, text=True, timeout=_PATIENCE, check=True
-        ).stdout
+        answer = subprocess.run(_LIST, capture_output=True, text=True, timeout=_PATIENCE, check=True).stdout
     except (OSError, subprocess.SubprocessError):
         return ()
     return listed(answer, os.environ.get("CUDA_VISIBLE_DEVICES"))

@@ -8,7 +8,6 @@ without, until the folder changes.
 
 import json
 import os
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -18,6 +17,7 @@ from typing import Any
 
 from flyte_jupyter.backends.forkserver import TOKEN
 from flyte_jupyter.ids import random_name
+from flyte_jupyter.loading import tempfile
 from flyte_jupyter.runs.locks import acquire, release
 
 _PATIENCE = 1.0

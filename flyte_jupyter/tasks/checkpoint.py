@@ -1,10 +1,9 @@
 """Progress that an attempt saves and the next attempt of the same action loads."""
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from flyte_jupyter.loading import on_thread
+from flyte_jupyter.loading import on_thread, shutil
 
 
 @dataclass(frozen=True, slots=True)

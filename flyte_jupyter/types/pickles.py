@@ -2,13 +2,12 @@
 
 import io
 import pickle
-import pickletools
 from dataclasses import dataclass
 from typing import Any
 
 from flyte_jupyter.blobs import BlobStore, digest_of, uri_of
 from flyte_jupyter.errors import Error, InitializationError, TypeTransformerFailedError
-from flyte_jupyter.loading import load
+from flyte_jupyter.loading import load, pickletools
 from flyte_jupyter.types.codec import bare, misfit, name_of
 from flyte_jupyter.types.holding import fetch, held, trusted
 from flyte_jupyter.types.literal import Binary, Blob, Live, Value

@@ -1,6 +1,5 @@
 """Reading and writing at an address: a blob, a local path, or a remote store through Arrow's file systems."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
@@ -8,7 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 from flyte_jupyter.blobs import BlobStore, digest_of
 from flyte_jupyter.errors import StoreError, TypeTransformerFailedError
-from flyte_jupyter.loading import load
+from flyte_jupyter.loading import load, shutil
 from flyte_jupyter.types.holding import held
 
 

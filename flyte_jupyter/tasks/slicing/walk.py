@@ -2,7 +2,7 @@
 
 import builtins
 import itertools
-import secrets
+import os
 import sys
 import weakref
 from collections.abc import Callable
@@ -22,7 +22,7 @@ from flyte_jupyter.tasks.slicing.python import python_part
 from flyte_jupyter.tasks.slicing.shown import shown
 from flyte_jupyter.tasks.slicing.values import PRIMITIVES, OpaqueError, fingerprint
 
-_PROCESS = secrets.token_hex(8)
+_PROCESS = os.urandom(8).hex()
 _numbers = itertools.count()
 _serials: "weakref.WeakKeyDictionary[Any, int]" = weakref.WeakKeyDictionary()
 
