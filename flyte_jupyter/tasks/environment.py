@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, overload
 
 from flyte_jupyter.errors import DefinitionError
+from flyte_jupyter.loading import load
 from flyte_jupyter.tasks.cache import Cache
 from flyte_jupyter.tasks.checks import flag
 from flyte_jupyter.tasks.documentation import Documentation, shortened
@@ -155,6 +156,14 @@ class TaskEnvironment(Environment):
     def tasks(self) -> Mapping[str, AsyncFunctionTaskTemplate[..., Any]]:
         """The tasks by qualified name; of several of one name, the last one defined."""
         return MappingProxyType(self._tasks)
+
+    def panel(self) -> Any:
+        """Show it as a form that changes it; ``flyte_jupyter.panels.environment`` is the same.
+
+        Returns:
+            A widget.
+        """
+        return load("flyte_jupyter.panels:environment")(self)
 
     @overload
     def task(self, _func: Callable[P, R]) -> AsyncFunctionTaskTemplate[P, R]: ...

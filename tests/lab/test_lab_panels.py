@@ -14,7 +14,8 @@ pytestmark = pytest.mark.skipif(bool(LACKING), reason=LACKING)
 expect = playwright.expect
 
 SETUP = """
-import flyte_jupyter as flyte, pandas as pd
+import datetime as dt, flyte_jupyter as flyte, pandas as pd
+from dataclasses import dataclass
 from enum import Enum
 %load_ext flyte_jupyter
 env = flyte.TaskEnvironment("t", cache="auto")
@@ -27,6 +28,15 @@ class Size(Enum):
 def grow(x: int, size: Size = Size.SMALL, word: str = "a", twice: bool = False) -> str:
     print("growing")
     return word * x * size.value * (2 if twice else 1)
+
+@dataclass
+class Span:
+    days: int = 1
+    size: Size = Size.SMALL
+
+@env.task
+def until(day: dt.date, span: Span = Span(), at: dt.datetime = dt.datetime(2024, 5, 6, 7, 8)) -> str:
+    return f"{day + dt.timedelta(span.days):%d.%m.%Y} {span.size.name} {at:%H:%M:%S}"
 
 @env.task
 def table(n: int) -> pd.DataFrame:
@@ -49,6 +59,7 @@ CELLS = (
     "heavy.resources",
     "flyte.panels.image()",
     "image.uri",
+    "flyte.panels.run(until)",
 )
 
 
@@ -92,6 +103,22 @@ def test_a_press_runs_with_what_is_seen_however_fast_it_comes(lab):
     opened.get_by_role("tab", name="Inputs and outputs").click()
     expect(opened.locator("pre").get_by_text("ab" * 28, exact=True)).to_be_visible()
     lab.page.get_by_role("tab", name="book.ipynb").first.click()
+
+
+def test_a_day_a_time_and_the_parts_of_a_dataclass_are_filled_in(lab):
+    lab.run(9)
+    shown = form(lab, "Run until")
+    shown.get_by_label("day", exact=True).fill("2024-02-28")
+    shown.get_by_label("span.days").fill("2")
+    shown.get_by_label("span.size").select_option("LARGE")
+    shown.get_by_label("at", exact=True).fill("2024-05-06T09:10:11")
+    shown.get_by_role("button", name="Run").click()
+
+    expect(shown.locator("code")).to_contain_text("day=dt.date(2024, 2, 28)")
+    expect(shown.locator("code")).to_contain_text("span=Span(days=2, size=Size.LARGE)")
+    card = lab.page.locator(".jp-Cell").nth(9).locator(".jp-OutputArea .flyte-Run")
+    expect(card.get_by_text("01.03.2024 LARGE 09:10:11")).to_be_visible()
+    lab.shot("panel-moments")
 
 
 def test_a_wrong_input_is_told_in_the_form(lab):

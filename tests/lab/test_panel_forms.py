@@ -1,6 +1,9 @@
 """What forms stand for, without a browser: their code makes what they say."""
 
+import datetime as dt
+import sys
 import threading
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal
 
@@ -69,6 +72,38 @@ def test_an_environment_that_is_there_is_written_as_it_is(scope):
     assert again.cache == env.cache
 
 
+def test_an_environment_shows_its_form():
+    panel = env.panel()
+
+    assert panel.panel.env is env
+    assert panel.content["title"] == "Environment"
+
+
+def test_what_the_form_has_no_field_for_is_kept(scope):
+    image = flyte.Image.from_debian_base(name="mine")
+    other = scope["other"] = flyte.TaskEnvironment("other")
+    cache = flyte.Cache("auto", version_override="3")
+    here = flyte.TaskEnvironment(
+        "here",
+        image=image,
+        cache=cache,
+        depends_on=[other],
+        secrets=flyte.Secret("key", mount="/etc/flyte/secrets"),
+        env_vars={"A": "b"},
+    )
+    scope["mine"] = here
+    panel = EnvironmentPanel(Names(scope), here)
+
+    assert panel.answer(values(panel)).code == "mine = mine.clone_with('here')"
+    panel.press("Apply", values(panel, cpu="2", variables=""))
+
+    assert scope["mine"].resources == flyte.Resources(cpu=2)
+    assert dict(scope["mine"].env_vars) == {}
+    assert scope["mine"].depends_on == (other,)
+    for name in ("image", "cache", "secrets"):
+        assert getattr(scope["mine"], name) == getattr(here, name)
+
+
 @pytest.mark.parametrize(
     ("changed", "said"),
     [({"variable": "1x"}, "'1x' cannot be a variable"), ({"variables": "what"}, "NAME=value is accepted")],
@@ -105,6 +140,80 @@ def test_a_press_runs_the_task_with_its_values(scope):
     store.wait(begun[0], 0, 10)
     run = flyte.Run(store, begun[0])
     assert run.wait().outputs()[0] == "3 RED thick None"
+
+
+@dataclass
+class Depth:
+    least: int = 1
+    colour: Colour = Colour.RED
+
+
+@dataclass
+class Options:
+    rate: float
+    depth: Depth = field(default_factory=Depth)
+
+
+@env.task
+def fit(
+    options: Options,
+    day: dt.date = dt.date(2024, 1, 2),
+    moment: dt.datetime | None = None,
+    since: dt.datetime = dt.datetime(2024, 1, 2, 3, 4, 5),  # noqa: DTZ001 - as a form has it
+    data: flyte.io.File | None = None,
+) -> str:
+    return f"{options} {day} {since:%H:%M:%S} {moment} {data}"
+
+
+@env.task
+def size(data: flyte.io.File, many: list[int] | None = None) -> int:
+    with data.open_sync() as file:
+        return len(file.read())
+
+
+def ran(panel, given):
+    """Press, and run the code that is shown as a cell would; gives both results."""
+    begun = []
+    object.__setattr__(panel, "show", begun.append)
+    said = Form(panel).answered("Run", given)
+    assert not said.problem, said.problem
+    RunStore.here().wait(begun[0], 0, 10)
+    names = {**panel.names._scope, "flyte": flyte}
+    exec(said.code, names)
+    return [run.wait().outputs()[0] for run in (flyte.Run(RunStore.here(), begun[0]), names["run"])]
+
+
+def test_parts_dates_and_times_have_fields_of_their_own():
+    panel = RunPanel(fit, Names({"fit": fit, "forms": sys.modules[__name__]}), print)
+
+    kinds = {one.name: (one.kind, one.value) for one in panel.fields}
+    assert kinds == {
+        "options.rate": ("number", ""),
+        "options.depth.least": ("number", "1"),
+        "options.depth.colour": ("choice", "RED"),
+        "day": ("date", "2024-01-02"),
+        "moment": ("text", "None"),
+        "since": ("moment", "2024-01-02T03:04:05"),
+        "data": ("text", "None"),
+    }
+    given = values(panel, day="2025-02-03", **{"options.rate": "0.5", "options.depth.colour": "BLUE"})
+    code = panel.answer(given).code
+    assert code.startswith("import datetime\nrun = flyte.run(\n    fit,\n    options=forms.Options(")
+    options = Options(0.5, Depth(1, Colour.BLUE))
+    assert ran(panel, given) == [f"{options} 2025-02-03 03:04:05 None None"] * 2
+
+
+def test_a_date_that_is_none_is_told():
+    panel = RunPanel(fit, Names({"fit": fit}), print)
+
+    assert "isoformat" in Form(panel).answered(None, values(panel, day="tomorrow")).problem
+
+
+def test_a_file_is_given_by_its_path(tmp_path):
+    (tmp_path / "it's.txt").write_text("12345")
+    panel = RunPanel(size, Names({"size": size}), print)
+
+    assert ran(panel, values(panel, data=str(tmp_path / "it's.txt"))) == [5, 5]
 
 
 def test_hostile_values_are_no_code(scope):

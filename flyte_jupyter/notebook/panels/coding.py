@@ -9,8 +9,13 @@ _NARROW = 88
 
 
 def call(name: str, given: Mapping[str, Any]) -> str:
-    """Write a call with the arguments that are not empty; on several lines where one is too long."""
-    words = [f"{key}={text}" for key, text in given.items() if text not in ("", None)]
+    """Write a call with the arguments that are not empty; on several lines where one is too long.
+
+    Args:
+        name: what is called.
+        given: the arguments as code by their names; one without a name goes by its position.
+    """
+    words = [f"{key}={text}" if key else text for key, text in given.items() if text not in ("", None)]
     line = f"{name}({', '.join(words)})"
     if len(line) <= _NARROW:
         return line

@@ -11,6 +11,16 @@ from flyte_jupyter.tasks.secret import secrets_of
 
 _AMOUNTS = {"cpu": "Cores", "memory": "Memory", "gpu": "GPUs", "disk": "Disk", "shm": "Shared memory"}
 _EXAMPLES = {"cpu": "2, or 1,4", "memory": "4Gi", "gpu": "1, or T4:1", "disk": "10Gi", "shm": "auto"}
+_NOTHING = {
+    "image": "'auto'",
+    "resources": "flyte.Resources()",
+    "env_vars": "{}",
+    "secrets": "()",
+    "cache": "'disable'",
+    "reusable": "None",
+    "depends_on": "()",
+}
+"""What takes away a setting that an environment has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +45,9 @@ class EnvironmentPanel:
         reuse = getattr(getattr(env, "reusable", None), "replicas", "")
         pool = reuse[-1] if isinstance(reuse, tuple) else reuse
         return (
-            Field(name="variable", label="Variable", value="env"),
+            Field(name="variable", label="Variable", value=self._known or "env"),
             Field(name="name", label="Name", value=env.name if env else ""),
-            Field(name="image", label="Image", value=_image(env), choices=("auto",), help="A URI, or auto"),
+            Field(name="image", label="Image", value=_image(env), choices=("auto",), help=_image_help(env)),
             *(
                 Field(name=n, label=label, value=_amount(env, n), help=_EXAMPLES[n])
                 for n, label in _AMOUNTS.items()
@@ -63,7 +73,10 @@ class EnvironmentPanel:
                 name="reuse", label="Warm workers", kind="number", value=str(pool), help="Kept for its tasks"
             ),
             Field(
-                name="depends", label="Depends on", help="Variables of environments, with commas between them"
+                name="depends",
+                label="Depends on",
+                value=", ".join(filter(None, map(self.names.name_of, env.depends_on if env else ()))),
+                help="Variables of environments, with commas between them",
             ),
         )
 
@@ -78,27 +91,43 @@ class EnvironmentPanel:
         shown = self.answer(values)
         return Answer(code=shown.code, said=f"{variable} is the environment {values['name']!r} now.")
 
+    @property
+    def _known(self) -> str | None:
+        """The notebook's name for the environment that is there."""
+        return self.names.name_of(self.env) if self.env is not None else None
+
     def _code(self, values: Values) -> str:
-        secrets = [part.strip() for part in str(values["secrets"]).split(",") if part.strip()]
-        depends = [coding.variable(part) for part in str(values["depends"]).split(",") if part.strip()]
-        workers = coding.amount(values["reuse"])
-        return coding.call(
-            "flyte.TaskEnvironment",
-            {
-                "name": repr(str(values["name"])),
-                "image": coding.text(values["image"]),
-                "resources": coding.resources(values),
-                "env_vars": coding.pairs(str(values["variables"])),
-                "secrets": repr(secrets) if secrets else "",
-                "cache": coding.text(values["cache"]),
-                "reusable": f"flyte.ReusePolicy(replicas={workers})" if workers else "",
-                "depends_on": f"[{', '.join(depends)}]" if depends else "",
-            },
-        )
+        """Write it anew, or as a change of the one that is there: so what has no field is kept."""
+        given = _arguments(values)
+        if self._known is None:
+            return coding.call("flyte.TaskEnvironment", {"name": repr(str(values["name"])), **given})
+        before = _arguments({one.name: one.value for one in self.fields})
+        changed = {key: text or _NOTHING[key] for key, text in given.items() if text != before[key]}
+        return coding.call(f"{self._known}.clone_with", {"": repr(str(values["name"])), **changed})
+
+
+def _arguments(values: Values) -> dict[str, str]:
+    """Write the arguments, without the name; those that are not given are empty."""
+    secrets = [part.strip() for part in str(values["secrets"]).split(",") if part.strip()]
+    depends = [coding.variable(part) for part in str(values["depends"]).split(",") if part.strip()]
+    workers = coding.amount(values["reuse"])
+    return {
+        "image": coding.text(values["image"]),
+        "resources": coding.resources(values),
+        "env_vars": coding.pairs(str(values["variables"])),
+        "secrets": repr(secrets) if secrets else "",
+        "cache": coding.text(values["cache"]),
+        "reusable": f"flyte.ReusePolicy(replicas={workers})" if workers else "",
+        "depends_on": f"[{', '.join(depends)}]" if depends else "",
+    }
 
 
 def _image(env: TaskEnvironment | None) -> str:
     return env.image if env is not None and isinstance(env.image, str) else ""
+
+
+def _image_help(env: TaskEnvironment | None) -> str:
+    return "A URI, or auto" if env is None or isinstance(env.image, str) else "Empty: the image that it has"
 
 
 def _amount(env: TaskEnvironment | None, name: str) -> str:

@@ -27,8 +27,8 @@ class Field:
     Args:
         name: its name among the values.
         label: what it is called.
-        kind: text, lines (text of several lines), number, check, choice or table; shown (a table) and pre
-            (text) are only looked at.
+        kind: text, lines (text of several lines), number, date, moment (a date and a time), check, choice or
+            table; shown (a table) and pre (text) are only looked at.
         value: what it holds at first.
         choices: of a choice, what can be chosen; of a text, what is suggested.
         columns: of a table, their names.

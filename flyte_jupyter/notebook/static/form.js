@@ -27,6 +27,15 @@ const KINDS = {
     input.addEventListener("input", changed);
     return { body: input, read: () => input.value };
   },
+  date(field, id, changed, type = "date") {
+    const input = make("input", { id, type, step: type === "date" ? null : 1 });
+    input.value = field.value;
+    input.addEventListener("input", changed);
+    return { body: input, read: () => input.value };
+  },
+  moment(field, id, changed) {
+    return KINDS.date(field, id, changed, "datetime-local");
+  },
   lines(field, id, changed) {
     const input = make("textarea", { id, rows: 3, placeholder: field.help });
     input.value = field.value;
