@@ -89,6 +89,26 @@ def test_a_run_goes_on_in_the_cell(book):
     book.shot("cell")
 
 
+CORNER = """() => {
+    const canvas = document.querySelector('.jp-OutputArea .flyte-Graph canvas');
+    const wanted = document.createElement('canvas').getContext('2d');
+    wanted.fillStyle = getComputedStyle(canvas).getPropertyValue('--jp-layout-color0').trim();
+    wanted.fillRect(0, 0, 1, 1);
+    const [there, here] = [canvas.getContext('2d'), wanted].map(one => one.getImageData(0, 0, 1, 1).data.join());
+    return there === here;
+}"""
+
+
+def test_the_graph_in_a_cell_is_painted_anew_in_another_theme(book):
+    (book.folder / "go").touch()
+    book.run(1)
+    expect(card(book.page).get_by_text("succeeded").first).to_be_visible()
+    for theme in ("JupyterLab Dark", "JupyterLab Dark High Contrast", "JupyterLab Light"):
+        book.theme(theme)
+        book.page.wait_for_timeout(300)  # the last of many layouts is the one that counts
+        book.page.wait_for_function(CORNER)
+
+
 def test_it_goes_on_after_the_page_was_loaded_anew(book):
     book.begin(1)
     expect(card(book.page).get_by_text("running").first).to_be_visible()

@@ -148,15 +148,17 @@ function usePainter(
   const latest = React.useRef({ drawing, current });
   latest.current = { drawing, current };
   const frame = React.useRef(0);
+  // As it was observed: a notebook hides cells for a moment in which they have no size, and tells nobody.
+  const size = React.useRef({ width: 0, height: 0 });
   const tools = React.useMemo<IPainter>(() => {
-    const width = () => canvas.current?.clientWidth ?? 1;
-    const height = () => canvas.current?.clientHeight ?? 1;
+    const width = () => size.current.width || 1;
+    const height = () => size.current.height || 1;
     const repaint = () => {
       frame.current ||= requestAnimationFrame(() => {
         frame.current = 0;
         const element = canvas.current;
         const context = element?.getContext('2d');
-        if (element && context && element.clientWidth > 0) {
+        if (element && context && size.current.width > 0) {
           const sight = kept.sight ?? fit(latest.current.drawing, width(), height());
           paint(context, { ...latest.current, sight, trans }, coloursOf(element), width(), height());
         }
@@ -183,6 +185,7 @@ function usePainter(
     }
     const observer = new ResizeObserver(() => {
       const ratio = window.devicePixelRatio || 1;
+      size.current = { width: element.clientWidth, height: element.clientHeight };
       element.width = Math.round(element.clientWidth * ratio);
       element.height = Math.round(element.clientHeight * ratio);
       tools.repaint();
