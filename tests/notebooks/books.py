@@ -45,15 +45,15 @@ class Books:
         assert process.returncode == 0, err
         return out, err
 
-    def quickstart(self, name, *edits):
-        """Execute the quickstart on few flights, with pieces replaced; gives the executed notebook."""
+    def quickstart(self, name, *edits, words=()):
+        """Execute the quickstart on few flights, with pieces replaced and further options; gives what came out."""
         book = nbformat.read(EXAMPLES / "quickstart.ipynb", as_version=4)
         for old, new in edits:
             changed = [cell for cell in book.cells if old in cell.source]
             assert len(changed) == 1, old
             changed[0].source = changed[0].source.replace(old, new)
         nbformat.write(book, self.folder / f"{name}.ipynb")
-        self.run("run", f"{name}.ipynb", *SMALL, "-o", f"{name}-out.ipynb")
+        self.run("run", f"{name}.ipynb", *SMALL, *words, "-o", f"{name}-out.ipynb")
         return nbformat.read(self.folder / f"{name}-out.ipynb", as_version=4)
 
     def states(self, name=""):
