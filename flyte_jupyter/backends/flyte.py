@@ -21,6 +21,7 @@ from flyte_jupyter.backends.flyte_follow import Expected, Following, Printed, Pu
 from flyte_jupyter.backends.flyte_images import by_layers, by_name
 from flyte_jupyter.backends.flyte_translation import Translated, Translator
 from flyte_jupyter.backends.flyte_types import value
+from flyte_jupyter.backends.flyte_uploads import in_pieces
 from flyte_jupyter.backends.flyte_values import literals_of
 from flyte_jupyter.backends.mirror import ABORTED, Mirror
 from flyte_jupyter.backends.per_loop import PerLoop
@@ -140,7 +141,8 @@ class FlyteBackend:
 
     async def _submit(self, spec: ActionSpec, translated: Translated) -> Any:
         inputs = spec.task.interface.from_literals(spec.inputs)
-        values = {name: await value(one) for name, one in inputs.items()}
+        with in_pieces():
+            values = {name: await value(one) for name, one in inputs.items()}
         options = _options(spec)
         if translated.sent is None:
             async with translated.sending.get():

@@ -13,6 +13,7 @@ from flyteidl2.task import task_definition_pb2  # type: ignore[import-untyped]  
 from flyte_jupyter.backends.flyte_address import Address
 from flyte_jupyter.backends.flyte_quiet import silent
 from flyte_jupyter.backends.flyte_sdk import flyte
+from flyte_jupyter.backends.flyte_uploads import in_pieces
 from flyte_jupyter.backends.per_loop import PerLoop
 from flyte_jupyter.errors import (
     InitializationError,
@@ -90,7 +91,8 @@ class Client:
             mode="remote", interactive_mode=True, log_level=logging.CRITICAL, **options
         )
         try:
-            return await self._within(silent(runner.run.aio(task, **values)), 4 * _SECONDS)
+            with in_pieces():
+                return await self._within(silent(runner.run.aio(task, **values)), 4 * _SECONDS)
         except flyte.errors.RuntimeUserError as error:
             if error.code != "RunAlreadyExistsError":
                 raise RuntimeUserError(error.code, str(error), self.address.shown) from None
@@ -118,7 +120,8 @@ class Client:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / name
             await on_thread(path.write_bytes, data)
-            _, uri = await self._within(self._remote.upload_file.aio(path))
+            with in_pieces():
+                _, uri = await self._within(self._remote.upload_file.aio(path))
         return str(uri)
 
     async def deploy(self, env: Any, version: str) -> None:

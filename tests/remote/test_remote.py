@@ -14,6 +14,7 @@ import pytest
 import work
 
 import flyte_jupyter as flyte
+from flyte_jupyter.backends.flyte_uploads import in_pieces
 from flyte_jupyter.engine.calls import Calls
 from flyte_jupyter.engine.live import LiveRun
 from flyte_jupyter.engine.reports import Reports
@@ -188,6 +189,39 @@ def test_attempts_and_backoff_of_the_endpoint(env, tmp_path):
         (2, "attempt 2"),
         (3, None),
     ]
+
+
+pieces = pytest.mark.skipif(
+    endpoints.IS_OLDEST, reason="flyte 2.5 sends line by line: pip install 'flyte>=2.12'"
+)
+
+
+@pieces
+def test_files_go_in_large_pieces_and_who_looks_on_stays():
+    progress = load("flyte.remote._progress")
+    assert progress.current_handler() is None
+    with in_pieces():
+        ours = progress.current_handler()
+        with in_pieces():
+            assert progress.current_handler() is ours is not None
+        assert progress.current_handler() is ours
+    assert progress.current_handler() is None
+    with progress.report_uploads(ours), in_pieces():
+        assert progress.current_handler() is ours
+    assert progress.current_handler() is None
+
+
+@pieces
+def test_a_file_of_a_million_lines_arrives(env, tmp_path):
+    path = tmp_path / "lines"
+    path.write_bytes(b"\n" * 1_000_000)
+
+    @env.task
+    def size(file: flyte.io.File) -> int:
+        with file.open_sync() as lines:
+            return len(lines.read())
+
+    assert remote(size, flyte.io.File(path=str(path))).outputs() == (1_000_000,)
 
 
 def test_a_limit_of_time(env):
