@@ -12,6 +12,7 @@ import subprocess
 import sys
 import sysconfig
 import tarfile
+import tempfile
 import time
 from pathlib import Path
 
@@ -254,3 +255,29 @@ def until_answers(host, seconds):
     while subprocess.run(["docker", "-H", host, "info"], capture_output=True, check=False).returncode:
         assert time.monotonic() < end, f"no engine answers at {host}"  # its log says why
         time.sleep(0.1)
+
+
+def debian_image():
+    """Make a small Debian with Python and pip, once, which takes a minute; gives the image's name."""
+    tag = "flyte-jupyter-test-debian:bookworm"
+    if needed().images.list(name=tag):
+        return tag
+    if os.getuid() or not shutil.which("debootstrap"):
+        reason = "a Debian is made by root with debootstrap, which .ci/run installs"
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
+    with tempfile.TemporaryDirectory() as folder:
+        packages = "--include=python3,python3-pip,ca-certificates"
+        subprocess.run(
+            ["debootstrap", "--variant=minbase", packages, "bookworm", folder],
+            check=True,
+            capture_output=True,
+        )
+        tar = subprocess.Popen(["tar", "-C", folder, "-c", "."], stdout=subprocess.PIPE)
+        subprocess.run(["docker", "import", "-", tag], stdin=tar.stdout, check=True, capture_output=True)
+        tar.stdout.close()
+        assert tar.wait() == 0
+    return tag
+
+
+if __name__ == "__main__":  # ahead of the tests, beside something else
+    debian_image()

@@ -1,39 +1,21 @@
 """Debian packages in images, on a Debian that debootstrap makes."""
 
-import os
-import shutil
 import subprocess
 import sys
 import uuid
 
 import pytest
+from dockers import debian_image
 
 import flyte_jupyter as flyte
 from flyte_jupyter.images.build import ImageBuildEngine
 from flyte_jupyter.tasks.image import Image
 
-DEBIAN = "flyte-jupyter-test-debian:bookworm"
-
 
 @pytest.fixture(scope="module")
-def debian(engine, tmp_path_factory):
-    """A small Debian with Python and pip; made once, which takes a minute."""
-    if engine.images.list(name=DEBIAN):
-        return DEBIAN
-    if os.getuid() or not shutil.which("debootstrap"):
-        reason = "a Debian is made by root with debootstrap, which .ci/run installs"
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
-    folder = tmp_path_factory.mktemp("debian")
-    packages = "--include=python3,python3-pip,ca-certificates"
-    subprocess.run(
-        ["debootstrap", "--variant=minbase", packages, "bookworm", folder], check=True, capture_output=True
-    )
-    tar = subprocess.Popen(["tar", "-C", folder, "-c", "."], stdout=subprocess.PIPE)
-    subprocess.run(["docker", "import", "-", DEBIAN], stdin=tar.stdout, check=True, capture_output=True)
-    tar.stdout.close()
-    assert tar.wait() == 0
-    shutil.rmtree(folder, ignore_errors=True)
-    return DEBIAN
+def debian(engine):
+    """A small Debian with Python and pip."""
+    return debian_image()
 
 
 def test_debian_packages_are_installed_and_found_by_tasks(who, debian):

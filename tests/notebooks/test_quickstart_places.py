@@ -1,5 +1,8 @@
-"""The main job where nothing but a word was changed: in worker processes, and in containers of its own image."""
+"""The main job where nothing but a word was changed: in worker processes, containers, at an endpoint, on Ray."""
 
+import json
+import os
+import signal
 import sys
 from pathlib import Path
 
@@ -37,24 +40,48 @@ def debian(engine, base_image):  # noqa: F811 - the fixtures
         engine.images.remove(f"{name}:{tag}")
 
 
+@pytest.fixture
+def books(tmp_path):
+    """Notebooks over a store of their own; an endpoint that they start ends with them."""
+    made = Books(tmp_path)
+    yield made
+    note = made.home / "endpoint.json"
+    if note.exists():
+        os.kill(json.loads(note.read_text())["pid"], signal.SIGTERM)
+
+
 def places(books):
     return {
         attempt.place for state in books.states() for a in state.actions.values() for attempt in a.attempts
     }
 
 
-def test_in_worker_processes(tmp_path, expected):
-    books = Books(tmp_path)
-
+def test_in_worker_processes(books, expected):
     made = books.quickstart("there", words=("--isolation", "process"))
 
     assert table(made) == expected
     assert places(books) == {"process"}
 
 
+@pytest.mark.parametrize(
+    ("mode", "backend", "expected_places"),
+    [
+        ("hybrid", "", {"thread", "flyte"}),
+        ("remote", "", {"flyte"}),
+        ("hybrid", "ray", {"thread", "ray"}),
+    ],
+)
+def test_in_another_mode(books, monkeypatch, expected, mode, backend, expected_places):
+    monkeypatch.setenv("FLYTE_JUPYTER_BACKEND", backend)
+
+    made = books.quickstart("there", words=("--mode", mode))
+
+    assert table(made) == expected
+    assert places(books) == expected_places
+
+
 @pytest.mark.usefixtures("debian")
-def test_in_containers_of_its_own_image_from_a_registry(tmp_path, expected, engine, registry):  # noqa: F811 - the fixtures
-    books = Books(tmp_path)
+def test_in_containers_of_its_own_image_from_a_registry(books, expected, engine, registry):  # noqa: F811 - the fixtures
     pushed = (IMAGE, IMAGE.replace("),", f').clone(name="flyte-jupyter-test", registry="{registry.host}"),'))
     done = flyte.build(image_of(EXAMPLES / "quickstart.ipynb", pushed))
     assert (done.built, done.pushed) == (True, True)
