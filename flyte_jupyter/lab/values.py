@@ -1,5 +1,6 @@
 """Pictures of recorded values. Nothing is unpickled and no code of a user's runs: this is the server."""
 
+import datetime as dt
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -109,7 +110,8 @@ def _picture(store: RunStore, literal: Literal) -> dict[str, Any]:
         return {"kind": kind, "text": f"{name_of(value.uri) or kind}{_size(store, value)}"}
     if isinstance(value, Binary):
         return _binary(value)
-    return {"kind": "value", "text": _cut(repr(_plain(value, 0)) if not isinstance(value, str) else value)}
+    plain = _plain(value, 0)
+    return {"kind": "value", "text": _cut(plain if isinstance(plain, str) else repr(plain))}
 
 
 def _binary(value: Binary) -> dict[str, Any]:
@@ -147,7 +149,7 @@ def _plain(value: Value, depth: int) -> object:
         return {key: _plain(item, depth + 1) for key, item in list(value.items())[:_WIDE]}
     if isinstance(value, Binary) and value.tag == "msgpack":
         return _unpacked(value.value)
-    return value
+    return str(value) if isinstance(value, dt.datetime | dt.timedelta) else value
 
 
 def _size(store: RunStore, value: StructuredDataset | Blob) -> str:

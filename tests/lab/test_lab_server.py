@@ -1,5 +1,6 @@
 """The server extension: runs over REST, as the Lab extension asks for them."""
 
+import datetime as dt
 import json
 import os
 import signal
@@ -32,6 +33,11 @@ def total(n: int) -> int:
     flyte.report.get_tab("T").log("<p>numbers</p>")
     print("\n".join(f"row {i}" for i in range(n * 10)))
     return sum(flyte.map(square, range(n)))
+
+
+@env.task
+def later(moment: dt.datetime, by: dt.timedelta) -> list[dt.datetime]:
+    return [moment + by]
 
 
 @pytest.fixture
@@ -189,6 +195,16 @@ def test_values_are_drawn_as_text(server, run):
 
     assert found["inputs"] == [{"name": "n", "kind": "value", "text": "3"}]
     assert found["outputs"][0]["text"] == "5"
+
+
+def test_moments_and_lengths_of_time_are_drawn_as_people_write_them(server):
+    made = flyte.run(later, dt.datetime(2024, 2, 28, 9, 30, tzinfo=dt.UTC), dt.timedelta(days=2, minutes=5))
+    made.store.flush()
+
+    found = server.get(f"runs/{made.name}/actions/a0/values").json
+
+    assert [one["text"] for one in found["inputs"]] == ["2024-02-28 09:30:00+00:00", "2 days, 0:05:00"]
+    assert found["outputs"][0]["text"] == "['2024-03-01 09:35:00+00:00']"
 
 
 def test_a_report_is_a_page_in_a_sandbox(server, run):
