@@ -186,6 +186,28 @@ def test_an_image_is_seen_as_a_dockerfile_while_it_is_filled_in(lab):
     lab.shot("panel-image")
 
 
+def test_layers_are_added_moved_and_removed_by_keyboard(lab):
+    lab.run(7)
+    shown = form(lab, "Image")
+    code = shown.locator("code")
+    shown.get_by_label("Debian packages").fill("git")
+    shown.get_by_label("Python packages").fill("six")
+    expect(code).to_contain_text(".with_apt_packages('git').with_pip_packages('six')")
+
+    shown.get_by_role("button", name="Move layer 2 up").focus()
+    lab.page.keyboard.press("Enter")
+    expect(code).to_contain_text(".with_pip_packages('six').with_apt_packages('git')")
+    expect(shown.get_by_label("Layer 1: Python packages")).to_have_value("six")
+
+    shown.get_by_role("button", name="Add layer").press("Enter")
+    shown.get_by_label("Kind of layer 4").select_option("Commands")
+    shown.get_by_label("Layer 4: Commands").fill("echo done")
+    expect(shown.get_by_role("region", name="Dockerfile")).to_contain_text("echo done")
+    shown.get_by_role("button", name="Remove layer 2").press("Enter")
+    expect(code).to_contain_text(".with_pip_packages('six').with_commands(['echo done'])")
+    lab.shot("panel-layers")
+
+
 def test_packages_are_suggested_as_tasks_import_them_and_as_they_are_installed(lab):
     lab.run(7)
     shown = form(lab, "Image")

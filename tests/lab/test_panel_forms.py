@@ -230,13 +230,56 @@ def test_hostile_values_are_no_code(scope):
 def test_an_image_is_suggested_from_what_tasks_import(scope):
     panel = ImagePanel(Names(scope))
 
-    answer = panel.press("Suggest from notebook", values(panel, apt="git", variables="A=b"))
+    answer = panel.press(
+        "Suggest from notebook", values(panel, layers=[["Debian packages", "git"], ["Variables", "A=b"]])
+    )
 
     filled = {one.name: one.value for one in answer.fields}
-    assert f"pandas=={pd.__version__}" in filled["pip"].splitlines()
+    assert [kind for kind, _ in filled["layers"]] == ["Debian packages", "Variables", "Python packages"]
+    assert f"pandas=={pd.__version__}" in filled["layers"][-1][1].splitlines()
     assert "apt-get install" in filled["dockerfile"]
-    panel.press("Apply", values(panel, pip=filled["pip"]))
+    panel.press("Apply", values(panel, layers=filled["layers"]))
     assert scope["image"].uri.startswith("notebook:")
+
+
+def test_layers_are_written_in_their_order(scope, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "src").mkdir()
+    (tmp_path / "requirements.txt").write_text("six")
+    panel = ImagePanel(Names(scope))
+    layers = [
+        ["Commands", "echo 'one'\n\n echo two "],
+        ["Python packages", "pandas>=2, <3, numpy\nsix; python_version < '4'\nrich typer"],
+        ["Variables", ""],
+        ["Source folder", "src"],
+        ["Requirements", "requirements.txt"],
+        ["Debian packages", "git, curl jq"],
+        ["Working folder", "/work"],
+        ["Variables", "A=b c"],
+    ]
+
+    panel.press("Apply", values(panel, name="x", layers=layers))
+
+    wanted = (
+        flyte.Image.from_debian_base(name="x")
+        .with_commands(["echo 'one'", "echo two"])
+        .with_pip_packages("pandas>=2, <3", "numpy", "six; python_version < '4'", "rich", "typer")
+        .with_source_folder("src")
+        .with_requirements("requirements.txt")
+        .with_apt_packages("git", "curl", "jq")
+        .with_workdir("/work")
+        .with_env_vars({"A": "b c"})
+    )
+    assert scope["image"] == wanted
+
+
+def test_an_unknown_kind_of_layer_is_told():
+    panel = ImagePanel(Names({}))
+
+    assert (
+        "'Magic' is no kind of layer"
+        in Form(panel).answered(None, values(panel, layers=[["Magic", "x"]])).problem
+    )
 
 
 def test_resources_are_suggested_with_head_room():
@@ -275,7 +318,7 @@ def test_an_image_is_built_and_each_step_is_told(scope, engine, base_image):  # 
     panel.tell = lambda key, line: (told.update({key: line}), key == "end" and ended.set())
 
     answer = panel.press(
-        "Build", values(panel, base=base_image, variables="A=panel", name="flyte-jupyter-test")
+        "Build", values(panel, base=base_image, layers=[["Variables", "A=panel"]], name="flyte-jupyter-test")
     )
 
     assert answer.begun

@@ -17,7 +17,7 @@ from flyte_jupyter.notebook.render.html import Html, tag
 _STATIC = Path(__file__).parents[1] / "static"
 
 Values = Mapping[str, Any]
-"""What the fields hold, by their names: text, True or False, or the chosen keys of a table."""
+"""What the fields hold, by their names: text, True or False, the chosen keys of a table, or layers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,11 +27,12 @@ class Field:
     Args:
         name: its name among the values.
         label: what it is called.
-        kind: text, lines (text of several lines), number, date, moment (a date and a time), check, choice or
-            table; shown (a table) and pre (text) are only looked at.
+        kind: text, lines (text of several lines), number, date, moment (a date and a time), check, choice,
+            table, or layers (pairs of a kind and a text, in an order that a person changes); shown (a table)
+            and pre (text) are only looked at.
         value: what it holds at first.
-        choices: of a choice, what can be chosen; of a text, what is suggested.
-        columns: of a table, their names.
+        choices: of a choice, what can be chosen; of a text, what is suggested; of layers, their kinds.
+        columns: of a table, their names; of layers, what to write for each kind.
         rows: of a table, (key, cells) pairs; what is chosen are keys.
         help: what to write, for people.
     """

@@ -1,4 +1,4 @@
-"""The form of an image: base, packages, variables; its Dockerfile as it is filled in; its build in steps."""
+"""The form of an image: base and layers; its Dockerfile as it is filled in; its build in steps."""
 
 import difflib
 from collections.abc import Callable, Iterator
@@ -12,7 +12,7 @@ from flyte_jupyter.engine.building import build
 from flyte_jupyter.engine.loop import loop
 from flyte_jupyter.images.dockerfile import dockerfile
 from flyte_jupyter.images.steps import Step
-from flyte_jupyter.notebook.panels import coding
+from flyte_jupyter.notebook.panels import coding, layers
 from flyte_jupyter.notebook.panels.form import Answer, Field, Values
 from flyte_jupyter.notebook.panels.names import Names
 from flyte_jupyter.notebook.render.builds import step_line
@@ -48,9 +48,7 @@ class ImagePanel:
             Field(name="name", label="Name", value="notebook"),
             Field(name="base", label="Base", help="Empty: Debian with Python; or an image's URI"),
             Field(name="python", label="Python", help="3.11"),
-            _packages(""),
-            Field(name="apt", label="Debian packages", help="git, curl"),
-            Field(name="variables", label="Variables", kind="lines", help="NAME=value, one a line"),
+            layers.field((kind, "") for kind in (layers.APT, layers.PIP, layers.VARIABLES)),
             Field(name="registry", label="Registry", help="Where it is pushed"),
             Field(name="dockerfile", label="Dockerfile", kind="pre"),
         )
@@ -67,8 +65,9 @@ class ImagePanel:
         """Suggest packages, make the image, begin its build or end it."""
         if button == "Suggest from notebook":
             found = "\n".join(sorted(set(_used())))
-            shown = self.answer({**values, "pip": found})
-            return replace(shown, fields=(_packages(found), *shown.fields))
+            filled = layers.with_packages(layers.read(values["layers"]), found)
+            shown = self.answer({**values, "layers": filled})
+            return replace(shown, fields=(layers.field(filled), *shown.fields))
         shown = self.answer(values)
         if button == "Stop":
             stopped = self._going is not None and not self._going.done() and self._going.cancel()
@@ -114,16 +113,7 @@ class ImagePanel:
         else:
             version = f"({python.replace('.', ', ')})" if python else ""
             code = coding.call("flyte.Image.from_debian_base", {"python_version": version, **named})
-        for method, words in (("apt", _words(values["apt"])), ("pip", _words(values["pip"]))):
-            code += f".with_{method}_packages({', '.join(map(repr, words))})" if words else ""
-        variables = coding.pairs(str(values["variables"]))
-        return code + (f".with_env_vars({variables})" if variables else "")
-
-
-def _packages(value: str) -> Field:
-    return Field(
-        name="pip", label="Python packages", kind="lines", value=value, help="pandas==2.2.3, one a line"
-    )
+        return code + layers.code(layers.read(values["layers"]))
 
 
 def _difference(before: Image, size_before: int, image: Image, size_now: int) -> Iterator[str]:
@@ -133,10 +123,6 @@ def _difference(before: Image, size_before: int, image: Image, size_now: int) ->
     yield f"It is {change} {before.uri}, and differs from it in:"
     lines = difflib.ndiff(dockerfile(before).splitlines(), dockerfile(image).splitlines())
     yield from (line for line in lines if line.startswith(("+ ", "- ")))
-
-
-def _words(text: object) -> list[str]:
-    return str(text).replace(",", " ").split()
 
 
 def _used() -> Iterator[str]:

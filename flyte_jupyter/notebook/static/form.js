@@ -67,6 +67,53 @@ const KINDS = {
     const none = make("p", {}, "None.");
     return { body: make("div", { class: "flyte-form-table", tabindex: 0, role: "region", "aria-label": field.label }, rows.length ? table : none), read: () => [...chosen] };
   },
+  layers(field, id, changed) {
+    const list = make("ol", { id, class: "flyte-form-layers", "aria-label": field.label });
+    const held = new Map();
+    const told = () => {
+      [...list.children].forEach((row, at) => {
+        const { kind, text, up, down, remove } = held.get(row);
+        kind.setAttribute("aria-label", `Kind of layer ${at + 1}`);
+        text.setAttribute("aria-label", `Layer ${at + 1}: ${kind.value}`);
+        text.placeholder = field.columns[field.choices.indexOf(kind.value)] || "";
+        up.setAttribute("aria-label", `Move layer ${at + 1} up`);
+        down.setAttribute("aria-label", `Move layer ${at + 1} down`);
+        remove.setAttribute("aria-label", `Remove layer ${at + 1}`);
+        up.disabled = at === 0;
+        down.disabled = at === list.children.length - 1;
+      });
+      changed();
+    };
+    const press = (sign, act) => {
+      const element = make("button", { type: "button" }, sign);
+      element.addEventListener("click", () => {
+        act();
+        told();
+        (element.disabled || !element.isConnected ? add : element).focus();
+      });
+      return element;
+    };
+    const put = ([name, content]) => {
+      const kind = make("select", {}, ...field.choices.map((value) => make("option", { value }, value)));
+      const text = make("textarea", { rows: 1 });
+      const row = make("li");
+      const up = press("↑", () => row.previousElementSibling?.before(row));
+      const down = press("↓", () => row.nextElementSibling?.after(row));
+      const remove = press("×", () => row.remove());
+      kind.value = name;
+      text.value = content;
+      kind.addEventListener("change", told);
+      text.addEventListener("input", changed);
+      row.append(kind, up, down, remove, text);
+      held.set(row, { kind, text, up, down, remove });
+      list.append(row);
+      return text;
+    };
+    const add = press("Add layer", () => put([field.choices[0], ""]));
+    field.value.forEach(put);
+    told();
+    return { body: make("div", {}, list, add), read: () => [...list.children].map((row) => [held.get(row).kind.value, held.get(row).text.value]) };
+  },
   pre(field, id) {
     return { body: make("pre", { id, tabindex: 0, role: "region", "aria-label": field.label }, field.value), read: () => "" };
   },
@@ -97,7 +144,7 @@ function render({ model, el }) {
   const draw = (field) => {
     const id = `flyte-form-${view}-${(made += 1)}`;
     const { body, read } = KINDS[field.kind](field, id, changed);
-    const isTable = ["table", "shown", "pre"].includes(field.kind);
+    const isTable = ["table", "shown", "pre", "layers"].includes(field.kind);
     const label = isTable ? make("span", {}, field.label) : make("label", { for: id }, field.label);
     const row = make("div", { class: isTable ? "flyte-form-wide" : "flyte-form-row" }, label, body);
     const before = drawn.get(field.name);
