@@ -47,6 +47,8 @@ class Settings:
         endpoint: the Flyte 2 endpoint that the modes hybrid and remote mean; that of the store if empty.
         project: the project there.
         domain: the domain there.
+        prices: what an hour costs of a core (cpu), of a GiB (memory) and of a GPU (gpu, or its name in small
+            letters), in whatever currency; forms estimate costs by them.
     """
 
     home: Path = field(default_factory=lambda: find_home(Path.cwd()))
@@ -69,6 +71,7 @@ class Settings:
     endpoint: str = ""
     project: str = ""
     domain: str = ""
+    prices: Mapping[str, float] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:
@@ -194,6 +197,17 @@ def _seconds(value: Any) -> float | None:
         return None
 
 
+def _prices(value: Any) -> dict[str, float] | None:
+    """Read a table, or text such as ``cpu=0.04, memory=0.005``."""
+    if isinstance(value, str):
+        value = dict(part.split("=", 1) for part in value.split(",") if "=" in part)
+    if not isinstance(value, dict) or not value:
+        return None
+    found = {str(name).strip().lower(): _seconds(price) for name, price in value.items()}
+    known = {name: price for name, price in found.items() if price is not None and price >= 0}
+    return known if len(known) == len(found) else None
+
+
 def _number(value: Any) -> int | None:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
@@ -213,6 +227,7 @@ _READERS: Mapping[str, tuple[Callable[[Any], Any], str]] = {
     "max_bytes": (_number, "a whole number, like 500 or '20G',"),
     "show_after": (_seconds, "a number of seconds"),
     "oversubscription": (_seconds, "a number"),
+    "prices": (_prices, "a table of numbers, or text like 'cpu=0.04, memory=0.005, gpu=2.5',"),
     "": (_option, "text or a number"),
 }
 """How each setting is read, and what it accepts; the last row is for those that are options of a line."""

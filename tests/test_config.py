@@ -53,6 +53,22 @@ def test_looking_makes_nothing(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["pyproject.toml"]
 
 
+def test_prices_are_a_table_or_text(tmp_path):
+    project(tmp_path, "[tool.flyte_jupyter.prices]\ncpu = 0.04\nT4 = 1\n")
+
+    assert load(tmp_path).prices == {"cpu": 0.04, "t4": 1.0}
+    assert load(tmp_path, FLYTE_JUPYTER_PRICES="cpu=0.1, memory = 0.01").prices == {
+        "cpu": 0.1,
+        "memory": 0.01,
+    }
+
+
+@pytest.mark.parametrize("text", ["much", "cpu=much", "cpu=-1", "cpu=nan"])
+def test_what_is_no_price_is_told(tmp_path, text):
+    with pytest.raises(DefinitionError, match="a table of numbers"):
+        load(tmp_path, FLYTE_JUPYTER_PRICES=text)
+
+
 def test_the_environment_wins_over_the_project(tmp_path):
     project(tmp_path, '[tool.flyte_jupyter]\nmode = "hybrid"\nkeep_runs = 5\nmax_bytes = "20GB"\n')
 

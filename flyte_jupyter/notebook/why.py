@@ -1,12 +1,13 @@
 """Would a task's result be taken from the cache, and if not, what has changed."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flyte_jupyter.engine.cached import explain, input_digests, key_of, version_of
 from flyte_jupyter.ids import ActionID
 from flyte_jupyter.notebook.render.text import ago, plural
 from flyte_jupyter.runs.results import Entry, ResultCache
+from flyte_jupyter.runs.state import ActionState
 from flyte_jupyter.runs.store import RunStore
 from flyte_jupyter.tasks.context import ContextData, RunScope
 from flyte_jupyter.tasks.source import slice_of
@@ -14,6 +15,9 @@ from flyte_jupyter.tasks.spec import ActionSpec
 from flyte_jupyter.tasks.template import TaskTemplate
 
 Task = TaskTemplate[..., Any]
+
+LATEST = 100
+"""So many runs are looked through for when a task asked the cache."""
 
 
 def verdict(task: Task, store: RunStore, now: float) -> list[str]:
@@ -66,3 +70,15 @@ def _changes(task: Task, entry: Entry) -> list[str]:
     then = entry.parts.get("slice")
     changes = slice_of(task.spec.func).diff(then) if isinstance(then, Mapping) else []
     return [str(change) for change in changes] or ["the image or the options of the cache changed"]
+
+
+def asked(where: RunStore, task: str, limit: int) -> Iterator[tuple[str, ActionState]]:
+    """Find the latest actions of a task that asked the cache, each with its run, the newest first."""
+    count = 0
+    for row in where.runs(limit=LATEST):
+        for action in reversed(where.state(row.name).actions.values()):
+            if action.cache not in ("", "disabled") and task in (action.task, action.short):
+                yield row.name, action
+                count += 1
+                if count >= limit:
+                    return

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from flyte_jupyter.errors import Error
 from flyte_jupyter.notebook.render.phases import look
 from flyte_jupyter.notebook.render.text import ago, line, moment, plural, shorten, size, table
+from flyte_jupyter.notebook.why import LATEST, asked
 from flyte_jupyter.runs.results import Entry, ResultCache
 from flyte_jupyter.runs.state import ActionState
 from flyte_jupyter.runs.store import RunStore
@@ -16,9 +17,6 @@ from flyte_jupyter.terminal.screen import Screen, UsageError
 _KEY = 12
 _ENTRIES = ("KEY", "TASK", "SIZE", "HITS", "MADE", "USED", "BY RUN")
 _VERDICTS = ("RUN", "ACTION", "WHEN", "CACHE", "WHY")
-_LATEST = 100  # runs that are looked through
-
-Verdict = tuple[str, ActionState]
 
 
 def entries(args: Namespace, screen: Screen) -> int:
@@ -63,7 +61,7 @@ def why(args: Namespace, screen: Screen) -> int:
     where = found.store()
     verdicts = list(asked(where, args.task, args.limit))
     if not verdicts:
-        screen.tell(f"no task {args.task!r} has asked the cache in the last {_LATEST} runs of {where.folder}")
+        screen.tell(f"no task {args.task!r} has asked the cache in the last {LATEST} runs of {where.folder}")
         return 1
     now = time.time()
     lines = table(_VERDICTS, [_verdict(*one, now) for one in verdicts]).splitlines()
@@ -90,18 +88,6 @@ def told(where: RunStore, entry: Entry) -> Iterator[str]:
     parts = code.get("parts", {}) if isinstance(code, Mapping) else {}
     for name, digest in parts.items():
         yield f"  {shorten(name, 60)}  {shorten(digest, 60)}"
-
-
-def asked(where: RunStore, task: str, limit: int) -> Iterator[Verdict]:
-    """Find the latest times at which a task asked the cache, the newest first."""
-    count = 0
-    for row in where.runs(limit=_LATEST):
-        for action in reversed(where.state(row.name).actions.values()):
-            if action.cache not in ("", "disabled") and task in (action.task, action.short):
-                yield row.name, action
-                count += 1
-                if count >= limit:
-                    return
 
 
 def weight(where: RunStore, entry: Entry) -> int:

@@ -3,6 +3,7 @@
 import datetime as dt
 import sys
 import threading
+import uuid
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal
@@ -12,6 +13,7 @@ import pytest
 from dockers import base_image, engine  # noqa: F401 - fixtures
 
 import flyte_jupyter as flyte
+from flyte_jupyter.notebook.panels.costs import hourly, words
 from flyte_jupyter.notebook.panels.environment import EnvironmentPanel
 from flyte_jupyter.notebook.panels.form import Form
 from flyte_jupyter.notebook.panels.image import ImagePanel
@@ -311,6 +313,57 @@ def test_kept_results_are_listed_and_removed():
     assert "Name a task" in panel.press("Remove all of the task", values(panel, task="")).problem
 
 
+def test_a_result_shows_its_inputs_and_a_task_why_it_was_taken_or_not():
+    flyte.run(framed, 8).store.flush()
+    flyte.run(framed, 8).store.flush()
+    panel = CachePanel()
+
+    table, why = panel.answer(values(panel, task=framed.name)).fields
+
+    assert table.rows[0][1][1] == "n=8"
+    assert [cells[2] for _, cells in why.rows][:2] == ["hit", "miss"]
+    assert why.rows[1][1][3]
+
+
+def test_results_are_removed_by_their_age():
+    flyte.run(framed, 9).store.flush()
+    panel = CachePanel()
+
+    kept = panel.press("Remove older", values(panel, task=framed.name, older="1d"))
+    wrong = Form(panel).answered("Remove older", values(panel, older="long"))
+    gone = panel.press("Remove older", values(panel, task=framed.name, older="0"))
+
+    assert kept.said == "Removed 0 results."
+    assert "a length of time is accepted" in wrong.problem
+    assert "Removed 0" not in gone.said
+    assert gone.fields[0].rows == ()
+
+
+def test_costs_are_estimated_by_the_users_prices():
+    prices = {"cpu": 0.04, "memory": 0.01, "gpu": 2.0, "t4": 0.5}
+    used = [
+        Used(run="r", seconds=seconds, cpu=1.0, peak=1, phase="SUCCEEDED") for seconds in (1800, 3600, 9000)
+    ]
+
+    assert hourly(flyte.Resources(cpu=(2, 4), memory="512Mi"), prices) == pytest.approx(0.085)
+    assert hourly(flyte.Resources(gpu="T4:2"), prices) == 1.0
+    assert hourly(flyte.Resources(gpu="A100:2"), prices) == 4.0
+    assert hourly(flyte.Resources(gpu=1), {}) == 0.0
+    said = words(flyte.Resources(cpu=2), flyte.Resources(cpu=1), used, prices)
+    assert said == "An attempt takes 1 h 00 min and costs 0.08 as it is asked for here, 0.04 as suggested."
+    assert words(flyte.Resources(cpu=2), None, [], prices) == "An hour of it costs 0.08."
+    assert words(flyte.Resources(cpu=2), None, used, {}) == ""
+
+
+def test_the_form_of_resources_says_what_they_cost(scope, monkeypatch):
+    panel = ResourcesPanel(framed, Names(scope))
+    assert "costs" not in panel.answer(values(panel, cpu="2")).said
+
+    monkeypatch.setenv("FLYTE_JUPYTER_PRICES", "cpu=0.5, memory=0")
+
+    assert "costs" in panel.answer(values(panel, cpu="2")).said
+
+
 def test_an_image_is_built_and_each_step_is_told(scope, engine, base_image):  # noqa: F811 - fixtures
     told = {}
     ended = threading.Event()
@@ -318,7 +371,10 @@ def test_an_image_is_built_and_each_step_is_told(scope, engine, base_image):  # 
     panel.tell = lambda key, line: (told.update({key: line}), key == "end" and ended.set())
 
     answer = panel.press(
-        "Build", values(panel, base=base_image, layers=[["Variables", "A=panel"]], name="flyte-jupyter-test")
+        "Build",
+        values(
+            panel, base=base_image, layers=[["Variables", f"A={uuid.uuid4()}"]], name="flyte-jupyter-test"
+        ),
     )
 
     assert answer.begun

@@ -1,10 +1,13 @@
 """The form of a task's resources: what it asks for beside what its attempts have used."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from flyte_jupyter.config import Settings
 from flyte_jupyter.engine.setup import process
 from flyte_jupyter.notebook.panels import coding
+from flyte_jupyter.notebook.panels.costs import words
 from flyte_jupyter.notebook.panels.form import Answer, Field, Values
 from flyte_jupyter.notebook.panels.measured import Used, suggestion, used_by
 from flyte_jupyter.notebook.panels.names import Names
@@ -47,34 +50,39 @@ class ResourcesPanel:
     def answer(self, values: Values) -> Answer:
         """Write the changed task as code, and suggest."""
         name = self.names.name_of(self.task) or self.task.short_name
-        code = f"{name} = {name}.override(resources={coding.resources(values) or 'flyte.Resources()'})"
-        return Answer(code=code, said=self._said())
+        code = f"{name} = {name}.override(resources={_code(values)})"
+        return Answer(code=code, said=self._said(values))
 
     def press(self, button: str, values: Values) -> Answer:
         """Fill the suggestion in, or make the changed task and put it in the task's place."""
         if button == "Use suggestion":
             values = {**values, **suggestion(self._used())}
-            return Answer(code=self.answer(values).code, said=self._said(), fields=_amounts(values))
+            return replace(self.answer(values), fields=_amounts(values))
         name = self.names.name_of(self.task) or self.task.short_name
-        changed = self.task.override(
-            resources=self.names.evaluated(coding.resources(values) or "flyte.Resources()")
-        )
+        changed = self.task.override(resources=self.names.evaluated(_code(values)))
         self.names.put(name, changed)
         return Answer(code=self.answer(values).code, said=f"{name} asks for that now.")
 
     def _used(self) -> tuple[Used, ...]:
         return used_by(process.setup.store(), self.task.name)
 
-    def _said(self) -> str:
-        found = self._used()
-        if not (best := suggestion(found)):
-            return (
-                "No attempt of it was measured yet: places that measure are worker processes and containers."
-            )
-        peak = size(max(used.peak for used in found))
-        return (
-            f"It used {peak} at most; {best['memory']} and {best['cpu']} cores leave a quarter of head-room."
-        )
+    def _said(self, values: Values) -> str:
+        found, prices = self._used(), Settings.load().prices
+        best = suggestion(found)
+        suggested = self.names.evaluated(_code({**values, **best})) if best else None
+        costs = words(self.names.evaluated(_code(values)), suggested, found, prices)
+        return f"{_measured(found, best)} {costs}".strip()
+
+
+def _measured(found: tuple[Used, ...], best: Mapping[str, str]) -> str:
+    if not best:
+        return "No attempt of it was measured yet: places that measure are worker processes and containers."
+    peak = size(max(used.peak for used in found))
+    return f"It used {peak} at most; {best['memory']} and {best['cpu']} cores leave a quarter of head-room."
+
+
+def _code(values: Values) -> str:
+    return coding.resources(values) or "flyte.Resources()"
 
 
 def _amounts(values: Values) -> tuple[Field, ...]:

@@ -1,6 +1,7 @@
 """What tells actions of one name apart: the short inputs in which they differ."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 
 from flyte_jupyter import redaction
 from flyte_jupyter.errors import TypeTransformerFailedError
@@ -13,6 +14,7 @@ from flyte_jupyter.types.packed_types import PRIMITIVE
 LONGEST = 24
 """Characters of a mark."""
 
+_WHOLE = 60
 _MANY = 500
 """More actions of one name than these are told apart by nobody."""
 
@@ -36,6 +38,16 @@ def marks(actions: Iterable[ActionState]) -> Mapping[str, str]:
 def marked(label: str, mark: str) -> str:
     """Put a mark behind a label, as a call is written."""
     return f"{label}({mark})" if mark else label
+
+
+def called_with(action: ActionState) -> str:
+    """Write the inputs of an action as a call has them; of those that are large only the names."""
+    short = _short(action)
+    with suppress(TypeTransformerFailedError):
+        names = unpack(action.inputs) if action.inputs else {}
+        text = ", ".join(f"{name}={short[name]}" if name in short else name for name in names)
+        return shorten(redaction.redact(text), _WHOLE)
+    return ""
 
 
 def _told(alike: Sequence[ActionState]) -> dict[str, str]:
