@@ -1,8 +1,10 @@
 """Follows the cells of a shell and keeps the notebook's lineage: what each took, gave and ran."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain, compress, repeat
+from operator import is_, not_
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -117,7 +119,7 @@ class Following:
             gave,
             state=state,
             runs=tuple(run.name for run in going.runs),
-            deleted=[name for name in going.before if name not in scope],
+            deleted=list(going.before.keys() - scope.keys()),
             title=title_of(going.node.text, _ordered(gave, scope)) if gave else going.node.title,
             words={name: words for name in gave if (words := words_of(name, scope[name]))},
         )
@@ -134,18 +136,27 @@ class Following:
     def _gave(self, going: _Execution) -> dict[str, str]:
         """Digest what a cell has bound, and what it has changed in place."""
         gave: dict[str, str] = {}
-        binds, changes, before = set(going.names.binds), set(going.names.changes), going.before
-        for name, value in self._shell.user_ns.copy().items():
-            bound = before.get(name, _MISSING) is not value or name in binds
-            if not (bound or name in changes) or is_hidden(name) or isinstance(value, ModuleType):
+        scope = self._shell.user_ns.copy()
+        bound = dict.fromkeys((*rebound(going.before, scope), *going.names.binds))
+        for name in dict.fromkeys((*bound, *going.names.changes)):
+            value = scope.get(name, _MISSING)
+            if value is _MISSING or is_hidden(name) or isinstance(value, ModuleType):
                 continue
-            if bound:
+            if name in bound:
                 gave[name] = content_of(value)
             else:
                 origin, content = self._lineage.origin(name), content_of(value)
                 if origin is None or origin.cell == going.node.cell or origin.content != content:
                     gave[name] = content
         return gave
+
+
+def rebound(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterable[str]:
+    """Find the names that mean another object now, of thousands: each cell's text and result has one."""
+    if len(now) < len(before) or not all(map(is_, before, now)):  # some were deleted since
+        return [name for name, value in now.items() if before.get(name, _MISSING) is not value]
+    same = chain(map(is_, before.values(), now.values()), repeat(False))
+    return compress(now, map(not_, same))
 
 
 class _Ending:
