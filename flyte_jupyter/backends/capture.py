@@ -7,6 +7,7 @@ are put together here, so that a line costs one entry in the log and one write t
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from time import perf_counter
 from typing import Any
@@ -67,10 +68,10 @@ class Capture:
             target = getattr(sys, name)
             if target is None or any(f.target is target for f in self._followed):
                 continue
-            try:
-                self._followed.append(_Followed(self, name, target))
-            except (AttributeError, TypeError):  # a stream that cannot be followed still shows its text
-                continue
+            with suppress(AttributeError, TypeError):  # a stream that cannot be followed still shows its text
+                followed = _Followed(self, name, target)
+                self._followed.append(followed)  # first: an interrupt leaves none unknown
+                followed.begin()
 
     def _release(self) -> None:
         for followed in self._followed:
@@ -124,8 +125,16 @@ class _Followed:
                 self._emit(voice)
             flush()
 
-        target.write = write
-        target.flush = flushed
+        self._instead = [write, flushed]
+
+    def begin(self) -> None:
+        """Follow the stream.
+
+        Raises:
+            AttributeError, TypeError: it cannot be followed.
+        """
+        self.target.write, self.target.flush = self._instead
+        self._instead.clear()  # they lead back to this object: a ring would wait for the collector
 
     def finish(self, run: str, task: TaskContext | None = None) -> None:
         """Write out what is left of a task, or of all tasks of a run."""
