@@ -102,6 +102,7 @@ CORNER = """() => {
 def test_the_graph_in_a_cell_is_painted_anew_in_another_theme(book):
     (book.folder / "go").touch()
     book.run(1)
+    book.run(2)  # a run that ends at once shows no block of its own
     expect(card(book.page).get_by_text("succeeded").first).to_be_visible()
     for theme in ("JupyterLab Dark", "JupyterLab Dark High Contrast", "JupyterLab Light"):
         book.theme(theme)
