@@ -66,7 +66,6 @@ def test_in_worker_processes(books, expected):
 @pytest.mark.parametrize(
     ("mode", "backend", "expected_places"),
     [
-        ("hybrid", "", {"thread", "flyte"}),
         ("remote", "", {"flyte"}),
         ("hybrid", "ray", {"thread", "ray"}),
     ],
