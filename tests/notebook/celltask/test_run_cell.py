@@ -8,6 +8,7 @@ from IPython.core.displaypub import DisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
 
 from flyte_jupyter.engine.setup import process
+from flyte_jupyter.notebook.celltask import kept
 from flyte_jupyter.notebook.celltask.run import run_cell
 
 
@@ -48,7 +49,14 @@ class Shell:
 
 
 @pytest.fixture
-def shell(tmp_path):
+def shell(tmp_path, monkeypatch):
+    # The modules of tests lead to all tests and their results: who runs cells beside those has few of their own.
+    every = kept._modules
+    monkeypatch.setattr(
+        kept,
+        "_modules",
+        lambda place: (m for m in every(place) if str(tmp_path) in str(getattr(m, "__file__", ""))),
+    )
     before = process.setup
     process.change(folder=tmp_path, _open=type(before._open)())
     yield Shell()
