@@ -200,7 +200,7 @@ def _seconds(value: Any) -> float | None:
 def _prices(value: Any) -> dict[str, float] | None:
     """Read a table, or text such as ``cpu=0.04, memory=0.005``."""
     if isinstance(value, str):
-        value = dict(part.split("=", 1) for part in value.split(",") if "=" in part)
+        value = {name: price for name, _, price in (part.partition("=") for part in value.split(","))}
     if not isinstance(value, dict) or not value:
         return None
     found = {str(name).strip().lower(): _seconds(price) for name, price in value.items()}

@@ -63,7 +63,7 @@ def test_prices_are_a_table_or_text(tmp_path):
     }
 
 
-@pytest.mark.parametrize("text", ["much", "cpu=much", "cpu=-1", "cpu=nan"])
+@pytest.mark.parametrize("text", ["much", "cpu=0.1, much", "cpu=much", "cpu=-1", "cpu=nan"])
 def test_what_is_no_price_is_told(tmp_path, text):
     with pytest.raises(DefinitionError, match="a table of numbers"):
         load(tmp_path, FLYTE_JUPYTER_PRICES=text)

@@ -48,9 +48,8 @@ class _Looking:
                     self._stack.close()
 
     def _begin(self) -> None:
-        with suppress(
-            ImportError, AttributeError
-        ):  # it has no public word for this, and older ones none at all
+        # The SDK has no public word for this, and older ones none at all.
+        with suppress(ImportError, AttributeError):
             progress: Any = load("flyte.remote._progress")
             if progress.current_handler() is None:
                 self._stack.enter_context(progress.report_uploads(_Onlooker()))

@@ -14,7 +14,7 @@ from flyteidl2.workflow import run_definition_pb2  # type: ignore[import-untyped
 
 from flyte_jupyter.backends.secrets import injected
 from flyte_jupyter.endpoint import contract
-from flyte_jupyter.endpoint.bounds import Bounds
+from flyte_jupyter.endpoint.bounds import Bounds, seconds
 from flyte_jupyter.endpoint.folders import Folders
 from flyte_jupyter.endpoint.limits import most_of
 from flyte_jupyter.endpoint.observer import Observer
@@ -101,8 +101,7 @@ class Attempts:
     def patience(self, action: ActionRow) -> float:
         """Give the seconds that a condition waits; 0 for ever."""
         message: Any = run_definition_pb2.ConditionAction.FromString(self._state.spec(action.spec))
-        seconds: float = message.timeout.seconds + message.timeout.nanos / 1e9
-        return seconds
+        return seconds(message.timeout)
 
     @staticmethod
     def defect(what: Exception) -> Outcome:

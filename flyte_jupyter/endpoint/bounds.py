@@ -42,15 +42,15 @@ def bounds(template: Any) -> Bounds:
     backoff = meta.retries.backoff if meta.retries.HasField("backoff") else None
     return Bounds(
         attempts=1 + meta.retries.retries,
-        runtime=_seconds(meta.timeout),
-        queued=_seconds(meta.timeouts.queued_timeout),
-        deadline=_seconds(meta.timeouts.deadline),
-        pause=_seconds(backoff.base) if backoff is not None else None,
+        runtime=seconds(meta.timeout),
+        queued=seconds(meta.timeouts.queued_timeout),
+        deadline=seconds(meta.timeouts.deadline),
+        pause=seconds(backoff.base) if backoff is not None else None,
         factor=backoff.factor or 1.0 if backoff is not None else 1.0,
-        longest=_seconds(backoff.cap) if backoff is not None else 0.0,
+        longest=seconds(backoff.cap) if backoff is not None else 0.0,
     )
 
 
-def _seconds(duration: Any) -> float:
-    seconds: float = duration.seconds + duration.nanos / 1e9
-    return seconds
+def seconds(duration: Any) -> float:
+    """Read a ``Duration`` message."""
+    return float(duration.seconds + duration.nanos / 1e9)

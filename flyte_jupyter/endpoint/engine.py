@@ -10,7 +10,7 @@ from typing import Any
 from flyteidl2.task import run_pb2, task_definition_pb2  # type: ignore[import-untyped]  # no stubs
 
 from flyte_jupyter.endpoint.attempts import Attempts
-from flyte_jupyter.endpoint.bounds import Bounds, bounds
+from flyte_jupyter.endpoint.bounds import Bounds, bounds, seconds
 from flyte_jupyter.endpoint.gates import Gates
 from flyte_jupyter.endpoint.observer import Observer
 from flyte_jupyter.endpoint.outcomes import timed_out
@@ -137,10 +137,10 @@ class Engine:
                 self._end(current, self._attempts.defect(defect))
 
     async def _drive_condition(self, action: ActionRow) -> None:
-        seconds = self._attempts.patience(action)
-        if seconds:
-            await asyncio.sleep(max(0.0, action.created + seconds - time.time()))
-            text = f"condition {action.short!r} was not signalled within {seconds:g} s"
+        patience = self._attempts.patience(action)
+        if patience:
+            await asyncio.sleep(max(0.0, action.created + patience - time.time()))
+            text = f"condition {action.short!r} was not signalled within {patience:g} s"
             self._end(action, timed_out("ConditionTimedout", text))
 
     async def _drive_task(self, action: ActionRow) -> None:
@@ -250,5 +250,5 @@ def _current() -> "asyncio.Task[Any] | None":
 
 def _oldest(meta: Any) -> float:
     """Give the age in seconds up to which a result counts; 0 for any."""
-    age: Any = getattr(meta, "cache_max_age", None)  # messages before 2.0.50 have none
-    return 0.0 if age is None else float(age.seconds + age.nanos / 1e9)
+    age = getattr(meta, "cache_max_age", None)  # messages before 2.0.50 have none
+    return 0.0 if age is None else seconds(age)

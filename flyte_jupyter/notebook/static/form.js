@@ -70,7 +70,7 @@ const KINDS = {
   layers(field, id, changed) {
     const list = make("ol", { id, class: "flyte-form-layers", "aria-label": field.label });
     const held = new Map();
-    const told = () => {
+    const label = () =>
       [...list.children].forEach((row, at) => {
         const { kind, text, up, down, remove } = held.get(row);
         kind.setAttribute("aria-label", `Kind of layer ${at + 1}`);
@@ -82,6 +82,8 @@ const KINDS = {
         up.disabled = at === 0;
         down.disabled = at === list.children.length - 1;
       });
+    const told = () => {
+      label();
       changed();
     };
     const press = (sign, act) => {
@@ -107,11 +109,10 @@ const KINDS = {
       row.append(kind, up, down, remove, text);
       held.set(row, { kind, text, up, down, remove });
       list.append(row);
-      return text;
     };
     const add = press("Add layer", () => put([field.choices[0], ""]));
     field.value.forEach(put);
-    told();
+    label(); // what is drawn has been answered already
     return { body: make("div", {}, list, add), read: () => [...list.children].map((row) => [held.get(row).kind.value, held.get(row).text.value]) };
   },
   pre(field, id) {
