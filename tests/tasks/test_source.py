@@ -1,7 +1,9 @@
 """The version of a function: what changes it, and what does not."""
 
+import cProfile
 import functools
 import gc
+import sys
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 
@@ -74,6 +76,12 @@ def test_comments_formatting_and_docstrings_do_not_count(old, new):
 )
 def test_what_the_result_depends_on_counts(old, new):
     assert changed((old, new))
+
+
+def test_classes_count_where_another_program_is_the_main_module(monkeypatch):
+    monkeypatch.setitem(sys.modules, "__main__", cProfile)  # as `python -m cProfile script.py` has it
+
+    assert changed(("rate = 0.5", "rate = 0.6"))
 
 
 def test_the_name_of_the_function_does_not_count():
