@@ -82,7 +82,9 @@ def _measured(
     try:
         return _call(task, inside, values, body)
     finally:
-        measured(on_thread.end(marks))
+        used = on_thread.end(marks)
+        if used is not None:
+            measured(used)
 
 
 def _call(task: TaskSpec, inside: ContextData, values: Mapping[str, Any], body: Body) -> Any:

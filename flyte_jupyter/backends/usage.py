@@ -6,11 +6,15 @@ import threading
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 _UNIT = 1 if sys.platform == "darwin" else 1024
 _CLEAR = Path("/proc/self/clear_refs")
 _GROWN = 1 << 20
+_AT_ONCE = 1e-4
+"""Seconds in which a body can use nothing that is worth to be told."""
+_NOTHING = (0.0, 0, 0)
 _BLOCK = 0 if sys.platform == "darwin" else 512
 """Bytes of what the system counts when it reads and writes; macOS counts in no unit."""
 
@@ -67,27 +71,35 @@ def _used() -> tuple[tuple[float, int, int], int]:
     return (cpu + more[0], read + more[1], written + more[2]), mine.ru_maxrss * _UNIT
 
 
+_Marks = tuple[float, "resource.struct_rusage", tuple[float, int, int]]
+"""When a body began, what its thread had used by then, and how much of that was told already."""
+
+
 class ThreadMeter:
-    """Measures synchronous bodies, each on its thread; what a body calls on its own thread is not its own."""
+    """Measures synchronous bodies, each on its thread; what a body calls on its own thread is not its own.
+
+    A body that ends at once is not worth a second look: what it used counts as its caller's.
+    """
 
     def __init__(self) -> None:
         self._told = threading.local()
 
-    def begin(self) -> tuple[float, int, int]:
+    def begin(self) -> _Marks:
         """Give the marks from which a body is measured."""
-        return self._now()
+        return perf_counter(), resource.getrusage(_THREAD), getattr(self._told, "sum", _NOTHING)
 
-    def end(self, marks: tuple[float, int, int]) -> Usage:
-        """Tell what a body used since its marks."""
-        cpu, read, written = (now - before for now, before in zip(self._now(), marks, strict=True))
-        told = getattr(self._told, "sum", (0.0, 0, 0))
-        self._told.sum = (told[0] + cpu, told[1] + read, told[2] + written)
+    def end(self, marks: _Marks) -> Usage | None:
+        """Tell what a body used since its marks; None if it ended at once."""
+        began, before, told = marks
+        if perf_counter() - began < _AT_ONCE:
+            return None
+        since, now = counted(before), counted(resource.getrusage(_THREAD))
+        known = getattr(self._told, "sum", _NOTHING)
+        cpu = now[0] - since[0] - (known[0] - told[0])
+        read = now[1] - since[1] - (known[1] - told[1])
+        written = now[2] - since[2] - (known[2] - told[2])
+        self._told.sum = (known[0] + cpu, known[1] + read, known[2] + written)
         return Usage(cpu, 0, int(read), int(written))
-
-    def _now(self) -> tuple[float, int, int]:
-        cpu, read, written = counted(resource.getrusage(_THREAD))
-        told = getattr(self._told, "sum", (0.0, 0, 0))
-        return cpu - told[0], read - told[1], written - told[2]
 
 
 _THREAD = getattr(resource, "RUSAGE_THREAD", resource.RUSAGE_SELF)

@@ -24,6 +24,9 @@ from flyte_jupyter.tasks.template import TaskTemplate
 AnyTask = TaskTemplate[..., Any]
 T = TypeVar("T")
 
+_Place = tuple[str, str | None]
+"""A task's name and the group that it is called in."""
+
 _DEPTH = 25
 """Calls inside of each other that share a stack; each takes a dozen frames of it."""
 
@@ -43,13 +46,14 @@ class Calls:
         depth: how many actions called each other until here.
     """
 
-    __slots__ = ("_depth", "_live", "_parent", "_seen")
+    __slots__ = ("_begun", "_depth", "_live", "_parent", "_seen")
 
     def __init__(self, live: LiveRun, parent: str | None, depth: int = 0) -> None:
         self._live = live
         self._parent = parent
         self._depth = depth
-        self._seen: dict[tuple[tuple[str, str | None], bytes], itertools.count[int]] = {}
+        self._seen: dict[tuple[_Place, bytes], itertools.count[int]] = {}
+        self._begun: dict[_Place, hashlib.blake2b] = {}
 
     def call(self, task: AnyTask, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Run to the end on this thread, or wait for it here."""
@@ -104,9 +108,18 @@ class Calls:
         # Counted among equal calls only, so that threads in any order give the same names. Both steps are
         # atomic under the interpreter's lock.
         counter = self._seen.setdefault((place, short), itertools.count(1))
-        # The text of a tuple tells where it ends, so no two calls can make the same bytes.
-        made = repr((self._parent, place, next(counter))).encode("utf-8", "surrogatepass") + short
-        return hashlib.blake2b(made, digest_size=13).hexdigest()
+        name = (self._begun.get(place) or self._begin(place)).copy()
+        name.update(b", %d)%b" % (next(counter), short))
+        return name.hexdigest()
+
+    def _begin(self, place: _Place) -> hashlib.blake2b:
+        """Hash what all calls in one place have in common.
+
+        The text of a tuple tells where it ends, so no two calls can make the same bytes.
+        """
+        text = repr((self._parent, place))[:-1].encode("utf-8", "surrogatepass")
+        made = self._begun[place] = hashlib.blake2b(text, digest_size=13)
+        return made
 
     def _is_deep(self) -> bool:
         return self._depth % _DEPTH == _DEPTH - 1

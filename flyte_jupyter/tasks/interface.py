@@ -12,7 +12,7 @@ from flyte_jupyter.errors import (
     TypeTransformerFailedError,
 )
 from flyte_jupyter.ids import digest
-from flyte_jupyter.types.engine import TypeEngine
+from flyte_jupyter.types.engine import TypeEngine, to_literal, to_python_value
 from flyte_jupyter.types.literal import Literal, Literals
 
 EMPTY = inspect.Parameter.empty
@@ -58,6 +58,7 @@ class Interface:
         self.outputs = outputs
         self._result = result
         self._types = {p.name: p.type for p in inputs}
+        self._returned = {p.name: p.type for p in outputs}
         self._names = tuple(self._types)
         kinds = {p.kind for p in signature.parameters.values()}
         self._positional_only = inspect.Parameter.POSITIONAL_ONLY in kinds
@@ -106,7 +107,7 @@ class Interface:
 
     def from_literals(self, literals: Literals) -> dict[str, Any]:
         """Turn inputs back into Python values by parameter name."""
-        return {name: TypeEngine.to_python_value(literals[name], t) for name, t in self._types.items()}
+        return {name: to_python_value(literals[name], t) for name, t in self._types.items()}
 
     def call(self, func: Callable[..., Any], values: Mapping[str, Any]) -> Any:
         """Call the function with named values, also where its parameters are positional only."""
@@ -122,11 +123,11 @@ class Interface:
             RuntimeDataValidationError: it does not fit the return annotation.
         """
         values = self.named(result)
-        return self._write(values, {p.name: p.type for p in self.outputs}, "output")
+        return self._write(values, self._returned, "output")
 
     def outputs_from_literals(self, literals: Literals) -> Any:
         """Turn outputs back into what the function returned."""
-        values = [TypeEngine.to_python_value(literals[p.name], p.type) for p in self.outputs]
+        values = [to_python_value(literals[name], t) for name, t in self._returned.items()]
         if self._result == "none":
             return None
         if self._result == "one":
@@ -178,7 +179,7 @@ class Interface:
         out = {}
         for name, value in values.items():
             try:
-                out[name] = TypeEngine.to_literal(value, types[name])
+                out[name] = to_literal(value, types[name])
             except TypeTransformerFailedError as error:
                 where = f"{self.name}: {what} {name!r}"
                 raise RuntimeDataValidationError(f"{where}: {error}") from error

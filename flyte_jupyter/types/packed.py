@@ -42,6 +42,8 @@ _DATETIME, _DURATION, _BINARY, _BLOB, _DATASET, _VARIANT, _LITERAL = range(7)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _FLAT = PRIMITIVE | {Binary, Blob, StructuredDataset}
+_BARE = PRIMITIVE - {datetime, timedelta}
+_NO_TYPES = b"%c" % VERSION + bytes(_HEADER - 1)
 
 
 def pack(literals: Literals) -> bytes:
@@ -50,9 +52,11 @@ def pack(literals: Literals) -> bytes:
     Raises:
         TypeTransformerFailedError: a value is live (settle it first) or no literal value at all.
     """
-    types = _Types()
     values = {name: _slim(literal) for name, literal in literals.items()}
-    return _framed(_packed(values, types), types)
+    if _BARE.issuperset(map(type, values.values())):
+        return _NO_TYPES + _packed(values, None)
+    types = _Types()
+    return _framed(_packed(values, types.extend), types)
 
 
 def unpack(data: bytes | memoryview) -> dict[str, Literal]:
@@ -68,7 +72,7 @@ def unpack(data: bytes | memoryview) -> dict[str, Literal]:
 def pack_value(value: Value, live: Callable[[Live], Value] | None = None) -> bytes:
     """Pack one value with its types beside it; ``live`` may replace live values."""
     types = _Types(live)
-    return _framed(_packed(value, types), types)
+    return _framed(_packed(value, types.extend), types)
 
 
 def unpack_value(data: bytes | memoryview) -> Value:
@@ -104,9 +108,9 @@ def _slim(literal: Literal) -> Value:
     return literal if literal.hash or literal.metadata else literal.value
 
 
-def _packed(value: Any, types: _Types) -> bytes:
+def _packed(value: Any, extend: Callable[[Any], Any] | None) -> bytes:
     try:
-        packed: bytes = msgpack.packb(value, default=types.extend)
+        packed: bytes = msgpack.packb(value, default=extend)
     except (ValueError, OverflowError, TypeError, RecursionError) as error:
         if isinstance(error, TypeTransformerFailedError):
             raise
