@@ -55,7 +55,7 @@ def of_module(module: ModuleType) -> Origin:
 
 def of_name(module: object) -> Origin:
     """Tell whose a module of this name is, without importing it."""
-    if not isinstance(module, str) or module == "__main__":  # that may be the file of a profiler, or of pytest
+    if not isinstance(module, str) or module == "__main__":  # that may be a profiler
         return Origin.LOCAL
     loaded = sys.modules.get(module) or sys.modules.get(module.partition(".")[0])
     if isinstance(loaded, ModuleType):
