@@ -27,6 +27,17 @@ def test_a_cell_binds_its_outputs_and_shows_its_value(kernel):
     assert kernel.run("best, _").value == "(3, 6)"
 
 
+def test_a_cell_is_restored_also_where_the_notebook_holds_a_run(kernel):
+    kernel.run("import flyte_jupyter as flyte\nenv = flyte.TaskEnvironment('held')")
+    kernel.run("@env.task\ndef one(x: int) -> int:\n    return x")
+    kernel.run("held = flyte.run(one, 1)\nwhole = [held]")
+    cell = CACHED + "few = [2, 1]\nleast = min(few)"
+    first, again = kernel.run(cell), kernel.run(cell)
+
+    assert "not kept" not in first.stdout
+    assert "restored from just now" in again.displays[-1]["text/plain"]
+
+
 def test_the_result_of_a_restored_cell_is_an_output_of_it(kernel):
     cell = (
         CACHED
