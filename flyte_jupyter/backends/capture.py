@@ -46,6 +46,12 @@ class Capture:
             self._follow()
         return partial(self._end, run)
 
+    def flush(self, task: TaskContext | None) -> None:
+        """Write out what a task wrote without an end of line, before what it calls writes something."""
+        if task is not None:
+            for followed in self._followed:
+                followed.flush(task)
+
     def finish(self, task: TaskContext | None) -> None:
         """Write out what a task wrote without an end of line; called when its body ends."""
         if task is None:
@@ -135,6 +141,12 @@ class _Followed:
         """
         self.target.write, self.target.flush = self._instead
         self._instead.clear()  # they lead back to this object: a ring would wait for the collector
+
+    def flush(self, task: TaskContext) -> None:
+        """Write out what is held of a task."""
+        voice = self._voices.get(id(task))
+        if voice is not None and voice.pieces:
+            self._emit(voice)
 
     def finish(self, run: str, task: TaskContext | None = None) -> None:
         """Write out what is left of a task, or of all tasks of a run."""

@@ -48,6 +48,8 @@ class Desk:
         self._at_desk = False  # who waits for orders reads
         self._loops: dict[asyncio.AbstractEventLoop, int] = {}
         self.ordered: Callable[[], object] | None = None
+        self.flush: Callable[[], object] = _nothing
+        """Tells what was printed so far: it comes before what is called prints anything."""
 
     def tell(self, frame: Frame, files: Sequence[int] = ()) -> None:
         """Send something that needs no answer; without a kernel this process has no reason to live."""
@@ -60,6 +62,7 @@ class Desk:
         """Ask and wait for the answer, on this thread."""
         waiting = _Waiting()
         waiting.event = threading.Event()
+        self.flush()
         number = self._enter(waiting)
         try:
             self.tell(make(number), files)
@@ -74,6 +77,7 @@ class Desk:
         waiting = _Waiting()
         waiting.loop = asyncio.get_running_loop()
         waiting.future = waiting.loop.create_future()
+        self.flush()
         number = self._enter(waiting)
         self.watch(waiting.loop)
         try:
@@ -192,6 +196,10 @@ class Desk:
         elif waiting.loop is not None:
             with suppress(RuntimeError):  # the loop was closed: nobody waits any more
                 waiting.loop.call_soon_threadsafe(_settle, waiting.future, one)
+
+
+def _nothing() -> None:
+    """Stand for what nobody has said."""
 
 
 def _settle(future: Any, one: Received) -> None:

@@ -69,6 +69,7 @@ class Worker:
         sys.stdout = self._out = Outlet("stdout", 1, self._log)
         sys.stderr = self._err = Outlet("stderr", 2, self._log)
         logging.root.handlers[:] = [Sender(self._record)]
+        desk.flush = self._flush
         sys.stdin = open(os.devnull)  # noqa: PTH123, SIM115 - as long as the process lives
 
     def serve(self) -> None:
@@ -238,8 +239,7 @@ class Worker:
             if isinstance(error, KeyboardInterrupt):
                 error = TaskInterruptedError("the task raised KeyboardInterrupt")
             answer = ("failed", number, told(error, home.__name__, vars(home)))
-        self._out.flush()
-        self._err.flush()
+        self._flush()
         used = (*self._meter.read(), *((meter.busy, meter.memory) if meter else ()))
         self._desk.tell((*answer, used), out.files if out is not None else ())
         parts.close()
@@ -258,6 +258,10 @@ class Worker:
             return
         with _Set(extra), limited(extra):
             yield
+
+    def _flush(self) -> None:
+        self._out.flush()
+        self._err.flush()
 
     def _log(self, stream: str, run: str, action: str, attempt: int, text: str) -> None:
         self._desk.tell(("log", run, action, attempt, stream, text))

@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from flyte_jupyter.backends.bodies import bodies
+from flyte_jupyter.backends.capture import capture
 from flyte_jupyter.backends.secrets import recall
 from flyte_jupyter.backends.threads import threads
 from flyte_jupyter.engine.cached import version_of
@@ -84,6 +85,7 @@ class Calls:
     def spec(self, task: AnyTask, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> ActionSpec:
         """Make the spec of a call."""
         live, kind, here = self._live, task.spec, current.get()
+        capture.flush(here.task)
         if kind.secrets:
             recall(kind.secrets)  # before anything of the call is put on record
         inputs = kind.interface.to_literals(args, kwargs)

@@ -304,6 +304,28 @@ def test_what_is_printed_is_in_the_log_of_its_action_and_shown(run, capsys):
     assert "to stderr" in shown.err
 
 
+@env.task
+def ends() -> None:
+    print("from the child")
+
+
+@env.task
+def begins(lines: int) -> None:
+    print("line\n" * lines + "last")
+    sys.stdout.write("a ")
+    sys.stdout.write("piece ")
+    ends()
+    print("and on")
+
+
+@pytest.mark.parametrize("lines", [0, 10_000])
+def test_what_is_printed_before_a_call_is_shown_before_what_is_printed_there(run, capsys, lines):
+    run(begins, lines)
+
+    shown = "line\n" * lines + "last\na piece from the child\nand on\n"
+    assert capsys.readouterr().out == shown
+
+
 @env.task(report=True)
 def reports() -> None:
     flyte.report.log("<h1>first</h1>")
