@@ -1,10 +1,13 @@
 """Exceptions that travel: as the user's own class, with the user's frames and what they follow from."""
 
+import ast
 import asyncio
 import io
+import itertools
+import linecache
 import pickle
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import CodeType, TracebackType
 from typing import Any
@@ -16,6 +19,12 @@ _PACKAGE = f"{Path(__file__).parents[1]}/"
 _MACHINERY = (f"{Path(asyncio.__file__).parent}/", threading.__file__)
 _DEEPEST = 8
 _MOST_FRAMES = 60
+
+Columns = tuple[int, int, int]
+"""The last line, and the first and last column in bytes, of what was being evaluated."""
+
+Place = tuple[str, int, str, Columns | None]
+"""File, line, function and columns of a frame."""
 
 Told = Mapping[str, Any]
 """An exception as plain data."""
@@ -114,36 +123,63 @@ def _unpickled(how: str, data: bytes, names: Mapping[str, Any]) -> BaseException
     return found
 
 
-def _frames(trace: TracebackType | None) -> list[tuple[str, int, str]]:
-    """Give file, line and function of the user's frames, outermost first."""
-    found = []
+def _frames(trace: TracebackType | None) -> list[Place]:
+    """Give the places of the user's frames, outermost first."""
+    found: list[Place] = []
     while trace is not None:
         code = trace.tb_frame.f_code
         if not code.co_filename.startswith((_PACKAGE, *_MACHINERY)):
-            found.append((code.co_filename, trace.tb_lineno, code.co_name))
+            found.append((code.co_filename, trace.tb_lineno, code.co_name, _columns(trace)))
         trace = trace.tb_next
     half = _MOST_FRAMES // 2
     return found if len(found) <= _MOST_FRAMES else found[:half] + found[-half:]
 
 
-def traceback_of(frames: Any) -> TracebackType | None:
-    """Make a traceback that shows frames of another process."""
+def _columns(trace: TracebackType) -> Columns | None:
+    """Tell what of its line a frame had come to; None where the code does not say."""
+    steps = itertools.islice(trace.tb_frame.f_code.co_positions(), trace.tb_lasti // 2, None)
+    line, end, first, last = next(steps, (None, None, None, None))
+    if line != trace.tb_lineno or end is None or first is None or last is None:
+        return None
+    return end, first, last
+
+
+def traceback_of(frames: Iterable[Sequence[Any]]) -> TracebackType | None:
+    """Make a traceback that shows frames of another process: file, line, function, and columns if known."""
     trace: TracebackType | None = None
-    for filename, line, name in reversed(frames):
-        found = _frame(filename, line, name)
+    for filename, line, name, *columns in reversed(list(frames)):
+        found = _frame(filename, line, name, next(iter(columns), None) or _whole(filename, line))
         if found is not None:
             trace = TracebackType(trace, found.tb_frame, found.tb_lasti, line)
     return trace
 
 
-def _frame(filename: str, line: int, name: str) -> TracebackType | None:
-    code: CodeType = compile("\n" * (max(line, 1) - 1) + "raise error", filename, "exec")
+def _whole(filename: str, line: int) -> Columns:
+    text = linecache.getline(filename, line).encode()
+    return line, len(text) - len(text.lstrip()), len(text.rstrip())
+
+
+def _frame(filename: str, line: int, name: str, columns: Columns) -> TracebackType | None:
     marker = _MarkerError()
     try:
-        exec(code.replace(co_name=name, co_qualname=name), {"error": marker, "__name__": name})  # noqa: S102 - our text
+        exec(_raising(filename, line, name, columns), {"error": marker, "__name__": name})  # noqa: S102 - our code
     except _MarkerError as caught:
         return caught.__traceback__.tb_next if caught.__traceback__ else None
     return None
+
+
+def _raising(filename: str, line: int, name: str, columns: Columns) -> CodeType:
+    """Write code that raises an exception at a place of a file."""
+    end, first, last = columns
+    at = {
+        "lineno": max(line, 1),
+        "end_lineno": max(end, line, 1),
+        "col_offset": first,
+        "end_col_offset": max(last, first),
+    }
+    step = ast.Raise(exc=ast.Name(id="error", ctx=ast.Load(), **at), cause=None, **at)
+    code: CodeType = compile(ast.Module(body=[step], type_ignores=[]), filename, "exec")
+    return code.replace(co_name=name, co_qualname=name)
 
 
 class _MarkerError(Exception):

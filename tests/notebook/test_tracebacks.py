@@ -60,6 +60,17 @@ def test_in_a_child_of_a_child(kernel):
     assert done.traceback.count("Cell In[") == 4
 
 
+def test_in_a_worker_of_a_task_that_uses_a_module_which_another_cell_imports(kernel):
+    kernel.run("import math\nimport time as clock")
+    done = kernel.run(
+        "@env.task\ndef f(x: int) -> float:\n    clock.sleep(0.0)\n    g = lambda y: math.sqrt(y)\n"
+        "    return g(x) / x\nflyte.with_runcontext(isolation='process').run(f, 0)"
+    )
+
+    assert done.error == "ZeroDivisionError: float division by zero"
+    clean(done, "5     return g(x) / x")
+
+
 def test_in_an_awaited_run_of_asynchronous_tasks(kernel):
     done = kernel.run(
         "import asyncio\n@env.task\nasync def a() -> int:\n"
