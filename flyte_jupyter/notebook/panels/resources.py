@@ -78,7 +78,8 @@ def _measured(found: tuple[Used, ...], best: Mapping[str, str]) -> str:
     if not best:
         return "No attempt of it was measured yet: places that measure are worker processes and containers."
     peak = size(max(used.peak for used in found))
-    return f"It used {peak} at most; {best['memory']} and {best['cpu']} cores leave a quarter of head-room."
+    cores = f"{best['cpu']} {'core' if best['cpu'] == '1' else 'cores'}"
+    return f"It used {peak} at most; {best['memory']} and {cores} leave a quarter of head-room."
 
 
 def _code(values: Values) -> str:

@@ -117,8 +117,7 @@ function Attempts(props: { attempts: readonly Attempt[]; now: number }): JSX.Ele
           .filter(Boolean)
           .join(', ')
     ],
-    [trans.__('Limits'), ({ limits }) => pairs(limits ?? {})],
-    [trans.__('Error'), ({ failure }) => (failure ? `${failure.code}: ${failure.message}` : '')]
+    [trans.__('Limits'), ({ limits }) => pairs(limits ?? {})]
   ];
   const told = columns.filter(([, write]) => props.attempts.some(attempt => write(attempt)));
   return (
@@ -135,11 +134,20 @@ function Attempts(props: { attempts: readonly Attempt[]; now: number }): JSX.Ele
       </thead>
       <tbody>
         {props.attempts.map((attempt, i) => (
-          <tr key={i}>
-            {told.map(([name, write]) => (
-              <td key={name}>{write(attempt)}</td>
-            ))}
-          </tr>
+          <React.Fragment key={i}>
+            <tr>
+              {told.map(([name, write]) => (
+                <td key={name}>{write(attempt)}</td>
+              ))}
+            </tr>
+            {attempt.failure ? (
+              <tr>
+                <td className="flyte-Failure" colSpan={told.length}>
+                  {attempt.failure.code}: {attempt.failure.message}
+                </td>
+              </tr>
+            ) : null}
+          </React.Fragment>
         ))}
       </tbody>
     </table>
