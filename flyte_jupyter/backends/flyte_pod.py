@@ -7,11 +7,13 @@ there, so that a pod needs ``flyte`` and nothing of this package. It may use not
 import asyncio
 import base64
 import builtins
+import contextlib
 import dataclasses
 import functools
 import inspect
 import io
 import json
+import os
 import re
 import shutil
 import sys
@@ -25,6 +27,7 @@ import cloudpickle  # type: ignore[import-untyped]
 import flyte
 import flyte.errors
 import flyte.models
+import flyte.report
 
 SOURCE = globals().get("SOURCE", "")
 """The text of this file; given to the module before it runs."""
@@ -44,6 +47,7 @@ _KERNEL = re.compile(r"^.*[/\\\\]ipykernel_\d+[/\\\\]")
 _NOWHERE = "<dynamic-code>"
 _SENTINELS = ("MISSING", "KW_ONLY", "_HAS_DEFAULT_FACTORY")
 _OTHERS = ("/flyte/", "/asyncio/", "/concurrent/", "/threading.py", "/contextlib.py")
+_ATTEMPT, _COUNTED = "FLYTE_ATTEMPT_NUMBER", "FLYTE_JUPYTER_ATTEMPT_NUMBER"
 _DEEPEST = 8
 _MOST_FRAMES = 60
 _PLAIN = (type(None), bool, int, float, str)
@@ -103,12 +107,28 @@ class Task(flyte.AsyncFunctionTaskTemplate):  # type: ignore[type-arg] # as the 
         """Run the body; what it raises is told with the user's frames."""
         if not hasattr(self.func, "__guarded__"):
             self.func = _guarded(self.func)
+        _count_from_one()
         try:
             return _kept(await super().execute(*args, **kwargs))
         except (asyncio.CancelledError, GeneratorExit):
             raise
         except BaseException as error:
+            if self.report:
+                await _reported()
             raise _told(error) from error
+
+
+def _count_from_one() -> None:
+    """Let the context tell an attempt's number as in all other places; the SDK counts from 0."""
+    number = os.environ.get(_ATTEMPT, "")
+    if number.isdigit() and _COUNTED not in os.environ:  # a process may run several
+        os.environ[_ATTEMPT] = os.environ[_COUNTED] = str(int(number) + 1)
+
+
+async def _reported() -> None:
+    """Show what a body had reported when it failed: the SDK shows that of bodies that succeed."""
+    with contextlib.suppress(Exception):
+        await flyte.report.flush.aio()
 
 
 def _guarded(func: Any) -> Any:

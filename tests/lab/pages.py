@@ -32,7 +32,7 @@ class Page(Lab):
 
     def _watch(self, page) -> None:
         page.on("dialog", lambda dialog: dialog.accept())
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("pageerror", lambda error: self.errors.append(f"{error}\n{error.stack}"))
 
     def begin(self, cell: int) -> None:
         """Start one cell and do not wait for it."""

@@ -179,8 +179,8 @@ def test_attempts_and_backoff_of_the_endpoint(env, tmp_path):
             file.write("x")
         count = Path(path).stat().st_size
         if count < 3:
-            raise ValueError(f"attempt {count}")
-        return count
+            raise ValueError(f"attempt {flyte.ctx().attempt_number}")
+        return flyte.ctx().attempt_number
 
     run = remote(flaky, note)
     assert run.outputs() == (3,)
@@ -239,6 +239,18 @@ def test_the_report_of_a_task():
     run = remote(work.reported, "Title")
     assert run.outputs() == (5,)
     assert "<h1>Title</h1>" in run.report()
+
+
+def test_the_report_of_a_task_that_fails(env):
+    @env.task(report=True)
+    def failing() -> None:
+        flyte.report.log("<p>until then</p>")
+        raise ValueError("then")
+
+    run = remote(failing)
+    with pytest.raises(ValueError, match="then"):
+        run.outputs()
+    assert "<p>until then</p>" in run.report()
 
 
 def test_live_objects_in_a_hybrid_parent(env):
