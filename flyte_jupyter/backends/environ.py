@@ -7,19 +7,19 @@ variables as well.
 """
 
 import os
-import subprocess
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import cache
 from typing import Any
 
 from flyte_jupyter.guards import guard
+from flyte_jupyter.loading import subprocess
 
 _overlay: ContextVar[dict[str, str | None] | None] = ContextVar("flyte_jupyter_environ", default=None)
 _lock = guard()
 _users = 0
 _plain_class: type[Any] = type(os.environ)
-_plain_popen = subprocess.Popen.__init__
 _plain_system = os.system
 
 
@@ -72,7 +72,13 @@ class _Scoped(_plain_class):  # type: ignore[misc] # os._Environ has no public n
 def _popen(self: Any, *args: Any, **kwargs: Any) -> None:
     if _overlay.get() is not None and len(args) <= _ENV_POSITION and kwargs.get("env") is None:
         kwargs["env"] = dict(os.environ)
-    _plain_popen(self, *args, **kwargs)
+    _plain_popen()(self, *args, **kwargs)
+
+
+@cache
+def _plain_popen() -> Any:
+    """Give the initialiser of processes as it was before the first body with variables of its own."""
+    return subprocess.Popen.__init__
 
 
 _ENV_POSITION = 10  # of ``env`` among the positional parameters of Popen
@@ -82,7 +88,7 @@ def _system(command: Any) -> int:
     """Do what ``os.system`` does; itself it would take the process's own variables."""
     if _overlay.get() is None:
         return _plain_system(command)
-    code = subprocess.call(command, shell=True)  # noqa: S602 - the caller's own command
+    code = subprocess.call(command, shell=True)  # noqa: S604 - the caller's own command
     return code << 8 if code >= 0 else -code
 
 
@@ -119,6 +125,7 @@ def _installed() -> Iterator[None]:
         _users += 1
         if _users == 1:
             os.environ.__class__ = _Scoped
+            _plain_popen()
             subprocess.Popen.__init__ = _popen  # type: ignore[method-assign]
             os.system = _system
     try:
@@ -128,5 +135,5 @@ def _installed() -> Iterator[None]:
             _users -= 1
             if _users == 0:
                 os.environ.__class__ = _plain_class
-                subprocess.Popen.__init__ = _plain_popen  # type: ignore[method-assign]
+                subprocess.Popen.__init__ = _plain_popen()  # type: ignore[method-assign]
                 os.system = _plain_system

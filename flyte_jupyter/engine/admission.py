@@ -19,7 +19,6 @@ from flyte_jupyter.guards import guard
 from flyte_jupyter.runs.events import Emit
 from flyte_jupyter.runs.signal import Latch
 from flyte_jupyter.tasks.quantity import cpu_text, size_text
-from flyte_jupyter.tasks.resources import Resources
 from flyte_jupyter.tasks.spec import ActionSpec
 from flyte_jupyter.types.literal import Literals
 
@@ -224,6 +223,6 @@ class _Here:
 here = _Here()
 
 
-def asks(resources: Resources) -> bool:
-    """Whether a task asks for anything that has to be waited for."""
-    return bool(resources.cpu or resources.memory or resources.gpu)
+def admitted(place: Backend, holds: dict[str, Hold], stopped: Latch) -> Admission:
+    """Let actions of a place wait for this machine."""
+    return Admission(place, here.get(), holds, stopped)

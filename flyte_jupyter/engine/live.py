@@ -3,22 +3,20 @@
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from flyte_jupyter.backends.base import Backend
 from flyte_jupyter.backends.bodies import Stopped, bodies
 from flyte_jupyter.backends.threads import running
-from flyte_jupyter.engine.admission import Admission, Hold, asks, here
 from flyte_jupyter.engine.cached import Cached
 from flyte_jupyter.engine.failed import FailedInputs
 from flyte_jupyter.engine.keeping import INPUT_LIMIT, OUTPUT_LIMIT, Found, Kept, record
 from flyte_jupyter.engine.loop import drive, engine_task, loop, waited
-from flyte_jupyter.engine.replayed import Replayed
 from flyte_jupyter.engine.reports import Reports
 from flyte_jupyter.engine.retried import Retried
 from flyte_jupyter.engine.seen import Seen
 from flyte_jupyter.engine.timed import Bounded, Timed
-from flyte_jupyter.loading import asyncio
+from flyte_jupyter.loading import asyncio, load
 from flyte_jupyter.runs.events import (
     ROOT,
     ActionAborted,
@@ -35,6 +33,9 @@ from flyte_jupyter.runs.store import RunStore
 from flyte_jupyter.tasks.context import RunScope
 from flyte_jupyter.tasks.spec import ActionSpec, TaskSpec
 from flyte_jupyter.types.literal import Literals
+
+if TYPE_CHECKING:
+    from flyte_jupyter.engine.admission import Hold
 
 Route = Callable[[ActionSpec], Backend]
 _Task: TypeAlias = "asyncio.Task[Any]"
@@ -122,7 +123,7 @@ class LiveRun:
         caller = self.holds.get(spec.parent) if spec.parent is not None else None
         return self.conduct(spec) if caller is None else self._lending(caller, spec)
 
-    async def _lending(self, caller: Hold, spec: ActionSpec) -> Literals:
+    async def _lending(self, caller: "Hold", spec: ActionSpec) -> Literals:
         caller.lend()
         try:
             return await self.conduct(spec)
@@ -218,8 +219,8 @@ class LiveRun:
         """Wrap a place in what the task asks for and the place does not do itself."""
         does: frozenset[str] = getattr(place, "does", frozenset())
         chain, limits = place, task.timeout
-        if getattr(place, "on_this_machine", False) and asks(task.resources):
-            chain = Admission(chain, here.get(), self.holds, self.stopped)
+        if getattr(place, "on_this_machine", False) and task.resources.has_to_wait:
+            chain = load("flyte_jupyter.engine.admission:admitted")(chain, self.holds, self.stopped)
         if "timeout" not in does and (limits.max_runtime or limits.max_queued_time):
             chain = Timed(chain)
         if "retry" not in does:
@@ -227,7 +228,8 @@ class LiveRun:
         if "cache" not in does and task.cache.is_enabled and not self.scope.disable_cache:
             chain = Cached(chain, self._results, self.store, self._reports.last)
         if self._earlier is not None:
-            chain = Replayed(chain, self._earlier, self.store.blobs)
+            replayed = load("flyte_jupyter.engine.replayed:Replayed")
+            chain = replayed(chain, self._earlier, self.store.blobs)
         if "timeout" not in does and limits.deadline:
             chain = Bounded(chain)
         return chain

@@ -1,14 +1,16 @@
 """``flyte.run`` and ``flyte.with_runcontext``: how a run is asked for."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flyte_jupyter.engine.options import RunOptions
-from flyte_jupyter.engine.plan import Plan
 from flyte_jupyter.engine.scoped import named
 from flyte_jupyter.engine.setup import process
 from flyte_jupyter.engine.started import Started
 from flyte_jupyter.tasks.template import TaskTemplate
+
+if TYPE_CHECKING:
+    from flyte_jupyter.engine.plan import Plan
 
 
 class Runs:
@@ -32,16 +34,16 @@ class Runs:
             TypeError: it is no task, or the inputs do not fit its signature.
         """
         started = self._started(_task(task), args, kwargs)
-        return started if isinstance(started, Plan) else started.run()
+        return started.run() if isinstance(started, Started) else started
 
     async def aio(self, task: Any, /, *args: Any, **kwargs: Any) -> Any:
         """Do the same without blocking the event loop that is running."""
         started = self._started(_task(task), args, kwargs)
-        return started if isinstance(started, Plan) else await started.arun()
+        return await started.arun() if isinstance(started, Started) else started
 
     def _started(
         self, task: TaskTemplate[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
-    ) -> Started | Plan:
+    ) -> "Started | Plan":
         setup = process.setup
         store = setup.store()
         with named(store, self._options.name) as name:

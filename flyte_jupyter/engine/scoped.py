@@ -1,7 +1,6 @@
 """What all actions of one run share: made from the caller's options and the process's setup."""
 
 import os
-import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -67,16 +66,13 @@ def _taken(store: RunStore, wanted: str) -> Iterator[str]:
 
 def process() -> dict[str, str]:
     """Say which process drives a run."""
-    return {"host": _host(), "pid": str(os.getpid())}
+    return {"host": os.uname().nodename, "pid": str(os.getpid())}
 
 
 @cache
 def environment() -> dict[str, str]:
     """Say what a run runs with."""
     return {"python": ".".join(map(str, sys.version_info[:3])), "platform": sys.platform}
-
-
-_host = cache(socket.gethostname)
 
 
 def _reserved(store: RunStore, wanted: str) -> tuple[str, Callable[[], None]]:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, nullcontext
 from operator import methodcaller
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from flyte_jupyter.backends.bodies import Stopped, bodies
 from flyte_jupyter.backends.capture import capture
@@ -17,14 +17,12 @@ from flyte_jupyter.engine.calls import Calls
 from flyte_jupyter.engine.live import LiveRun
 from flyte_jupyter.engine.loop import GRACE, PATIENCE, drive, loop, settled
 from flyte_jupyter.engine.options import RunOptions
-from flyte_jupyter.engine.plan import Plan
-from flyte_jupyter.engine.replayed import Continued
 from flyte_jupyter.engine.reports import Reports
 from flyte_jupyter.engine.routes import route_of
 from flyte_jupyter.engine.scoped import environment, process, scope_of
 from flyte_jupyter.engine.setup import Observer, Setup
 from flyte_jupyter.errors import ActionAbortedError
-from flyte_jupyter.loading import asyncio
+from flyte_jupyter.loading import asyncio, load
 from flyte_jupyter.runs.both import ActionOutputs
 from flyte_jupyter.runs.events import ROOT, RunStarted
 from flyte_jupyter.runs.run import Run, driven
@@ -34,6 +32,10 @@ from flyte_jupyter.tasks.context import custom_context
 from flyte_jupyter.tasks.spec import ActionSpec
 from flyte_jupyter.tasks.template import TaskTemplate
 from flyte_jupyter.types.holding import holding
+
+if TYPE_CHECKING:
+    from flyte_jupyter.engine.plan import Plan
+    from flyte_jupyter.engine.replayed import Continued
 
 _log = logging.getLogger("flyte_jupyter")
 
@@ -58,7 +60,7 @@ class Started:
         options: RunOptions,
         store: RunStore,
         name: str,
-        continued: Continued | None = None,
+        continued: "Continued | None" = None,
     ) -> None:
         self._setup = setup
         self._mode = options.mode or setup.mode
@@ -83,11 +85,12 @@ class Started:
         """A handle of the run; it holds this, and is not held by it."""
         return Run(self._live.store, self._live.scope.name, self)
 
-    def plan(self, task: AnyTask, args: Args, kwargs: Mapping[str, Any]) -> Plan:
+    def plan(self, task: AnyTask, args: Args, kwargs: Mapping[str, Any]) -> "Plan":
         """Check everything and describe what would run; nothing is written."""
         self._live.input_limit = 0
         spec = self._checked(task, args, kwargs)
-        return Plan.of(spec, self._mode, self._route(spec).name)
+        made: Plan = load("flyte_jupyter.engine.plan:Plan").of(spec, self._mode, self._route(spec).name)
+        return made
 
     def begin(self, task: AnyTask, args: Args, kwargs: Mapping[str, Any]) -> None:
         """Check the inputs first: a wrong call is no run. Then put the run on record."""

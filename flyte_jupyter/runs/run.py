@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from flyte_jupyter import redaction
 from flyte_jupyter.errors import (
@@ -21,11 +21,13 @@ from flyte_jupyter.errors import (
 from flyte_jupyter.loading import load
 from flyte_jupyter.runs.both import ActionInputs, ActionOutputs, Ready, both
 from flyte_jupyter.runs.events import ROOT, Failure
-from flyte_jupyter.runs.parity import Difference, differences
 from flyte_jupyter.runs.state import ActionState, AttemptState, Phase, RunState
 from flyte_jupyter.runs.store import LogRow, RunStore
 from flyte_jupyter.runs.values import read
 from flyte_jupyter.tasks.environment import find_task
+
+if TYPE_CHECKING:
+    from flyte_jupyter.runs.parity import Difference
 
 _POLL = 0.1
 
@@ -282,13 +284,14 @@ class Run(Ready):
             "parity": [asdict(one) for one in self.parity()],
         }
 
-    def parity(self) -> tuple[Difference, ...]:
+    def parity(self) -> "tuple[Difference, ...]":
         """Give what differed from the kernel in the places where its bodies ran.
 
         That is the version of Python, the platform, versions of the packages that the tasks use, and names
         of environment variables.
         """
-        return differences(self.state.compared.values())
+        differences = load("flyte_jupyter.runs.parity:differences")
+        return tuple(differences(self.state.compared.values()))
 
     def raise_for_status(self) -> None:
         """Raise if it did not succeed."""

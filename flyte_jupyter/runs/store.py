@@ -10,16 +10,16 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flyte_jupyter.blobs.store import BlobStore
 from flyte_jupyter.config import Settings
 from flyte_jupyter.errors import RunNotFoundError
+from flyte_jupyter.loading import load
 from flyte_jupyter.runs import following
 from flyte_jupyter.runs.events import Event
 from flyte_jupyter.runs.folder import identity, prepare, writable
 from flyte_jupyter.runs.forks import gate
-from flyte_jupyter.runs.garbage import Swept, sweep
 from flyte_jupyter.runs.intake import Row
 from flyte_jupyter.runs.reader import Reader
 from flyte_jupyter.runs.recovery import recover
@@ -28,6 +28,9 @@ from flyte_jupyter.runs.schema import connect, create, translated
 from flyte_jupyter.runs.shared import left, shared, watch
 from flyte_jupyter.runs.state import RunState, advance, fold
 from flyte_jupyter.runs.writer import Writer
+
+if TYPE_CHECKING:
+    from flyte_jupyter.runs.garbage import Swept
 
 __all__ = ["LogRow", "RunRow", "RunStore"]
 
@@ -254,7 +257,7 @@ class RunStore:
         with writable(self.folder), translated(self._path), gate:
             return recover(self._path, self.folder / "journal", self._writer.intake.journal.id)
 
-    def gc(self, keep_runs: int | None = None, max_bytes: int | None = None) -> Swept:
+    def gc(self, keep_runs: int | None = None, max_bytes: int | None = None) -> "Swept":
         """Remove old finished runs and blobs that nothing refers to.
 
         Args:
@@ -266,7 +269,8 @@ class RunStore:
             keep_runs = settings.keep_runs if keep_runs is None else keep_runs
             max_bytes = settings.max_bytes if max_bytes is None else max_bytes
         with writable(self.folder), translated(self._path), gate:
-            swept = sweep(self, keep_runs, max_bytes)
+            sweep = load("flyte_jupyter.runs.garbage:sweep")
+            swept: Swept = sweep(self, keep_runs, max_bytes)
         self._writer.intake.forget()
         return swept
 

@@ -49,6 +49,11 @@ class Resources:
             )
 
     @property
+    def has_to_wait(self) -> bool:
+        """Whether it asks for anything that a machine may have handed out."""
+        return bool(self.cpu or self.memory or self.gpu)
+
+    @property
     def cpu_range(self) -> tuple[int, int] | None:
         """Thousandths of a core: asked for, at most."""
         return _range("cpu", self.cpu, millicores)
