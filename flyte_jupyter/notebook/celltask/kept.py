@@ -79,7 +79,7 @@ class Place:
         code: the names of code that the notebook has anyway, by the code's identity.
         others: what other names of the notebook mean.
         cell: the file name of the cell's code.
-        shell: the shell, whose state no module of the user's counts as having.
+        shell: the shell; no value and no module counts as having what the shell leads to.
         owners: the arrays that others look into, by identity.
     """
 
@@ -90,6 +90,11 @@ class Place:
     cell: str
     shell: Any
     owners: frozenset[int] = frozenset()
+
+    @property
+    def known(self) -> frozenset[int]:
+        """The objects at which a search for shared ones ends, by identity."""
+        return frozenset({*self.heap.numbers, id(self.shell), id(self.scope)})
 
 
 def take(left: Left, place: Place, files: tuple[Stamp, ...] = ()) -> Bundle:
@@ -168,30 +173,32 @@ def _name_what_fails(left: Left, place: Place) -> None:
 
 def _check_others(met: Mapping[int, Any], place: Place) -> None:
     """Refuse an object that another name of the notebook means, too: it would become two."""
+    known = place.known
     for name, value in place.others.items():
         if type(value) in ATOMS:
             continue
-        found = _shared(Heap({name: value}, place.heap.numbers), met)
+        found = _shared(Heap({name: value}, known), met)
         if found is not None:
             raise NotKept(f"it shares a {type(found).__name__} with `{name}`, which it does not mention")
 
 
 def _check_code(met: Mapping[int, Any], place: Place, bound: Container[str]) -> None:
     """Refuse an object that code of the notebook holds, too: a closure's list, a class's attribute."""
+    known = place.known
     for name, value in place.scope.copy().items():
         if name in bound or not callable(value) or isinstance(value, ModuleType):
             continue
         if isinstance(value, FunctionType) and value.__globals__ is not place.scope:
             continue
         held = list(holdings(value)) if code_of(value, place.scope) else []
-        found = _shared(Heap({name: held}, place.heap.numbers), met) if held else None
+        found = _shared(Heap({name: held}, known), met) if held else None
         if found is not None:
             raise NotKept(f"it shares a {type(found).__name__} with `{name}`, which holds it")
 
 
 def _check_modules(met: Mapping[int, Any], place: Place) -> None:
     """Refuse an object that a module of the user's has, too."""
-    known = {*place.heap.numbers, id(place.shell), id(place.scope)}
+    known = place.known
     mine = {module.__name__: _data(module) for module in _modules(place)}
     wanted = {i for i, one in met.items() if kind_of(one) is not FIXED}
     if not leads_to((value for data in mine.values() for value in data.values()), wanted, known):

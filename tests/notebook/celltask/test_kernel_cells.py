@@ -27,10 +27,11 @@ def test_a_cell_binds_its_outputs_and_shows_its_value(kernel):
     assert kernel.run("best, _").value == "(3, 6)"
 
 
-def test_a_cell_is_restored_also_where_the_notebook_holds_a_run(kernel):
+def test_a_cell_is_restored_also_where_the_notebook_holds_a_run_or_its_shell(kernel):
     kernel.run("import flyte_jupyter as flyte\nenv = flyte.TaskEnvironment('held')")
     kernel.run("@env.task\ndef one(x: int) -> int:\n    return x")
     kernel.run("held = flyte.run(one, 1)\nwhole = [held]")
+    kernel.run("ip = get_ipython()\nparts = [ip.kernel, ip.display_formatter, globals()]")
     cell = CACHED + "few = [2, 1]\nleast = min(few)"
     first, again = kernel.run(cell), kernel.run(cell)
 
