@@ -52,7 +52,7 @@ def book(lab):
     lab.run(0)
     yield lab
     (lab.folder / "go").touch()
-    lab.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+    lab.end_kernel()
     own = [
         error for error in lab.errors if "Canceled future" not in error
     ]  # a cell's, when its kernel restarts

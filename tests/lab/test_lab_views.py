@@ -299,7 +299,7 @@ def test_the_quickstart_is_run_as_it_is(lab, runs):
     expect(cards.first).to_be_attached()
     expect(runs.locator(".flyte-ListRow", has_text="quickstart").first).to_contain_text("succeeded")
     lab.shot("quickstart")
-    lab.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+    lab.end_kernel()
 
 
 EVIL = [

@@ -101,9 +101,13 @@ class Lab:
         self.page.reload()
         self.page.wait_for_function(f"() => {_SESSION}?.session?.kernel", timeout=60_000)
 
+    def end_kernel(self) -> None:
+        """End the notebook's kernel; the server refuses that while it starts one anew that was killed."""
+        self.page.wait_for_function(f"() => {_SESSION}.shutdown().then(() => true, () => false)", polling=500)
+
     def restarted(self) -> None:
         """Save the notebook and open it with a new kernel, as on another day."""
-        self.page.evaluate(f"() => {_SESSION}.shutdown()")
+        self.end_kernel()
         self.reload()
         self.idle()
 
