@@ -1,5 +1,6 @@
 """How a run is asked for: inputs, options, names, modes, plans, and what is said when something is wrong."""
 
+import contextvars
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -261,6 +262,25 @@ def test_groups_replace_each_other_and_end(env):
 
     assert run.outputs()[0] == ["outer", "inner", "outer", ""]
     assert [a.group for a in run.root.children] == ["outer", "inner", "outer", None]
+
+
+def test_a_group_decorates_functions_that_run_at_the_same_time(env):
+    @env.task
+    def work(x: int) -> str:
+        return flyte.ctx().group_data.name
+
+    @flyte.group("decorated")
+    def half(x: int) -> str:
+        return work(x) if x == 0 else work(x) + half(x - 1)
+
+    @env.task
+    def parent() -> list[str]:
+        context = contextvars.copy_context()
+        with ThreadPoolExecutor(2) as pool:
+            found = list(pool.map(lambda x: context.copy().run(half, x), range(3)))
+        return [*found, str(flyte.ctx().group_data)]
+
+    assert flyte.run(parent).outputs()[0] == ["decorated", 2 * "decorated", 3 * "decorated", "None"]
 
 
 class TestModes:
