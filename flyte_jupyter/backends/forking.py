@@ -81,6 +81,26 @@ class ForkServer:
             close_files([out[1], err[1]])
         return pid, ours, out[0], err[0]
 
+    def release(self, target: str) -> tuple[int, socket.socket]:
+        """Fork a process that goes on when this one is gone; gives its process id and its socket.
+
+        Args:
+            target: what it calls with the other end of the socket, as ``"module:function"``.
+
+        Raises:
+            RuntimeSystemError: processes cannot be started.
+        """
+        ours, theirs = socket.socketpair()
+        try:
+            with self._lock:
+                pid = self._ask(("release", target, self._missing()), [theirs.fileno()])
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+        return pid, ours
+
     def bury(self, pid: int) -> Burial:
         """End a worker with everything that it started, and tell how it ended."""
         kill_group(pid)

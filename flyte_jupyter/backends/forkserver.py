@@ -2,7 +2,8 @@
 
 It is a small interpreter with one thread. It loads what the kernel has loaded of the heavy libraries, so a
 forked worker starts in milliseconds and shares their memory. It buries what its workers leave behind, and it
-ends, with all of them, as soon as the kernel is gone, however that came about.
+ends, with all of them, as soon as the kernel is gone, however that came about. What it forks to go on without
+the kernel it lets go.
 """
 
 import gc
@@ -12,12 +13,13 @@ import signal
 import socket
 import sys
 import traceback
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from flyte_jupyter.backends.usage import counted
-from flyte_jupyter.backends.wire import Wire, close_files
+from flyte_jupyter.backends.wire import Frame, Wire, close_files
 from flyte_jupyter.loading import load
 
 TOKEN = "FLYTE_JUPYTER_WORKER"  # noqa: S105 - the name of a variable that marks a worker's child processes
@@ -72,14 +74,39 @@ class _Server:
         for one in received:
             if one.frame[0] == "fork":
                 self._fork(one.frame[1], one.frame[2], one.files)
+            elif one.frame[0] == "release":
+                self._release(one.frame[1], one.frame[2], one.files)
             else:
-                self._wire.send(self._bury(one.frame[1]))
+                self._answer(self._bury(one.frame[1]))
+
+    def _answer(self, frame: Frame) -> None:
+        with suppress(OSError):  # the kernel is gone, which is noticed in a moment
+            self._wire.send(frame)
+
+    def _release(self, target: str, missing: tuple[str, ...], files: list[int]) -> None:
+        """Fork a process that goes on when the kernel is gone."""
+        _preload((*missing, target.partition(":")[0]))
+        pid = os.fork()
+        if pid == 0:
+            self._go_on_alone(target, files)
+        close_files(files)
+        self._answer((pid,))
+
+    def _go_on_alone(self, target: str, files: list[int]) -> None:
+        """Turn this forked child into a process of its own session; does not return."""
+        try:
+            os.setsid()
+            self._let_go()
+            with open(os.devnull, "r+b", buffering=0) as nowhere:  # noqa: PTH123 - a device
+                for descriptor in (0, 1, 2):  # whoever reads what the kernel writes does not wait for us
+                    os.dup2(nowhere.fileno(), descriptor)
+            gc.enable()
+            load(target)(socket.socket(fileno=files[0]))
+        finally:
+            os._exit(70)
 
     def _fork(self, token: str, missing: tuple[str, ...], files: list[int]) -> None:
-        for name in missing:
-            with suppress(Exception):  # what cannot be loaded here is the worker's business
-                load(name)
-            gc.freeze()  # what is loaded stays; looking at it again would copy its pages into each worker
+        _preload(missing)
         pid = os.fork()
         if pid == 0:
             self._become_worker(token, files)
@@ -89,18 +116,14 @@ class _Server:
                 pid, pid
             )  # here as well as there: whoever comes first, it is its own group from now on
         self._workers[pid] = token
-        self._wire.send((pid,))
+        self._answer((pid,))
 
     def _become_worker(self, token: str, files: list[int]) -> None:
         """Turn this forked child into a worker; does not return."""
         try:
             os.setpgid(0, 0)
             _die_with_parent()
-            signal.set_wakeup_fd(-1)
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            self._selector.close()
-            close_files([self._woken, self._wake])
-            self._wire.close()
+            self._let_go()
             os.environ[TOKEN] = token
             sock, out, err = files
             os.dup2(out, 1)
@@ -111,6 +134,14 @@ class _Server:
             os.write(2, traceback.format_exc().encode())
         finally:
             os._exit(70)
+
+    def _let_go(self) -> None:
+        """Close, in a forked child, what is the server's."""
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        self._selector.close()
+        close_files([self._woken, self._wake])
+        self._wire.close()
 
     def _children(self) -> None:
         with suppress(BlockingIOError):
@@ -139,6 +170,13 @@ class _Server:
         if known or pid in self._workers:
             exit_code = os.waitstatus_to_exitcode(status)
             self._buried[pid] = (exit_code, used.ru_maxrss * 1024, *counted(used))
+
+
+def _preload(names: Iterable[str]) -> None:
+    for name in names:
+        with suppress(Exception):  # what cannot be loaded here is the child's business
+            load(name)
+        gc.freeze()  # what is loaded stays; looking at it again would copy its pages into each child
 
 
 def _adopt_orphans() -> None:
