@@ -183,6 +183,7 @@ class RunStore:
                 latest = self._latest = run, len(recent), fold(recent)
             if latest[2] is not None:
                 return latest[2]
+        self._recover_sometimes()  # whoever drives it may be gone
         with self._folding:
             state, after = self._states.pop(run, (None, 0))
             new = self.events(run, after)
