@@ -2,7 +2,7 @@
 
 import base64
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from flyte_jupyter.guards import guard
@@ -43,6 +43,20 @@ def remember(value: str) -> None:
         return
     with _lock:
         values = forms | (_known.values if _known is not None else frozenset())
+        if values:
+            _known = _table(values)
+
+
+def known() -> frozenset[str]:
+    """Give everything that is looked for, for another process of the same run."""
+    return _known.values if _known is not None else frozenset()
+
+
+def adopt(forms: Iterable[str]) -> None:
+    """Look for what another process looks for, as it is."""
+    global _known  # noqa: PLW0603 - one table for the process, as secrets are
+    with _lock:
+        values = known().union(forms)
         if values:
             _known = _table(values)
 

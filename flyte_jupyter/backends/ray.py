@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import Mapping
 from concurrent.futures import Future
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -30,7 +30,7 @@ from flyte_jupyter.backends.shipping import Shipment
 from flyte_jupyter.backends.threads import settle, threads
 from flyte_jupyter.backends.warm import NOTHING, Breed, WarmBackend
 from flyte_jupyter.config import find_home
-from flyte_jupyter.errors import InsufficientResourcesError
+from flyte_jupyter.errors import Error, InsufficientResourcesError
 from flyte_jupyter.ids import digest
 from flyte_jupyter.loading import on_thread
 from flyte_jupyter.runs.events import Emit
@@ -49,8 +49,9 @@ class RayBackend(WarmBackend):
     node has to see the run store's folder. Ray places workers by what a task asks for: one core if it says
     nothing. A body that waits for what it called lends its cores.
 
-    An attempt goes on when the kernel is gone: ``rerun`` of the run in another kernel takes over what still
-    runs, and how it ended if it has.
+    A run of mode remote is conducted by a process of its own and goes on when the kernel is gone. So do the
+    attempts of any other run: ``rerun`` of it in another kernel takes over what still runs, and how it ended
+    if it has.
 
     Args:
         address: the cluster: "auto" for the one that Ray finds, or "host:port". None is one on this machine,
@@ -60,6 +61,8 @@ class RayBackend(WarmBackend):
     """
 
     name = "ray"
+    unattended = True
+    """Runs of mode remote need no kernel: whoever has the place can conduct them."""
 
     def __init__(self, address: str | None = None, *, idle: float = 900.0) -> None:
         self._link: Link | None = None
@@ -71,6 +74,16 @@ class RayBackend(WarmBackend):
 
     def __repr__(self) -> str:
         return f"RayBackend({self._address!r})"
+
+    def __reduce__(self) -> Any:
+        """Pickle the place without its connection."""
+        return _place, (self._address, self._idle)
+
+    def attend(self, home: Path) -> None:
+        """Be connected to a cluster that ends when nobody is; who conducts the run says what is wrong."""
+        if self._address is None:
+            with suppress(Error):
+                self._linked(home)
 
     async def close(self) -> None:
         """End all workers and the connection; the cluster stays. A closed place may be used again."""
@@ -141,7 +154,7 @@ class RayBackend(WarmBackend):
 
     def _taken_over(self, link: Link, spec: ActionSpec, limits: Limits) -> Any:
         """Find what an earlier kernel began: how it ended, or where it goes on; gives what connects to it."""
-        folder, key = _folder(), _key(spec, self._shipments.of(spec.task))
+        folder, key = _folder(), _key(spec, self.shipments.of(spec.task))
         for _ in range(2):  # it may end while it is looked for
             frames = ray_record.read(folder, key)
             if frames is not None:
@@ -178,6 +191,10 @@ class RayBackend(WarmBackend):
         most = duration("max_runtime", limit).total_seconds() if limit else 0.0
         names = (spec.run.name, spec.id.name, key)
         process.send(("attempt", number, *names, _folder(), _proof(), files, values, most))
+
+
+def _place(address: str | None, idle: float) -> RayBackend:
+    return RayBackend(address, idle=idle)
 
 
 def _key(spec: ActionSpec, shipment: Shipment) -> str:

@@ -1,7 +1,9 @@
 """Log records of a worker: made there, shown by the handlers of the kernel."""
 
 import logging
-from collections.abc import Callable, Mapping
+import pickle
+import sys
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from flyte_jupyter.tasks.context import TaskContext, current
@@ -48,6 +50,39 @@ def set_levels(wanted: Mapping[str, int]) -> None:
     """Set the levels of loggers."""
     for name, level in wanted.items():
         logging.getLogger(name or None).setLevel(level)
+
+
+def streams() -> tuple[tuple[str, int, bytes], ...]:
+    """Describe the root's handlers that write to this process's streams: which, from which level, and how."""
+    found = []
+    for handler in logging.root.handlers:
+        name = _stream(handler)
+        if name:
+            found.append((name, handler.level, _pickled(handler.formatter)))
+    return tuple(found)
+
+
+def set_streams(wanted: Iterable[tuple[str, int, bytes]]) -> None:
+    """Let the root have such handlers, and no others."""
+    logging.root.handlers.clear()
+    for name, level, formatter in wanted:
+        handler = logging.StreamHandler(getattr(sys, name))
+        handler.setLevel(level)
+        handler.setFormatter(pickle.loads(formatter))  # noqa: S301 - from the kernel
+        logging.root.addHandler(handler)
+
+
+def _stream(handler: logging.Handler) -> str:
+    stream = getattr(handler, "stream", None)
+    return next(
+        (name for name in ("stdout", "stderr") if stream is not None and stream is getattr(sys, name)), ""
+    )
+
+
+def _pickled(formatter: logging.Formatter | None) -> bytes:
+    """Pickle a formatter; of one that is the notebook's own, its format."""
+    plain = formatter is None or type(formatter) is logging.Formatter
+    return pickle.dumps(formatter if plain else logging.Formatter(getattr(formatter, "_fmt", None)))
 
 
 def show(content: Mapping[str, Any]) -> None:

@@ -3,7 +3,7 @@
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
@@ -25,13 +25,14 @@ Provider = Callable[[Secret], str | None]
 def resolve(secret: Secret) -> str:
     """Find a secret's value and redact it everywhere from now on.
 
-    Asked in this order: the environment, ``.env`` files upward from the working directory, the system's
-    key ring, files below ``/etc/flyte/secrets``, and, where a person can answer, a masked prompt.
+    Asked in this order: what ``give`` was told, the environment, ``.env`` files upward from the working
+    directory, the system's key ring, files below ``/etc/flyte/secrets``, and, where a person can answer, a
+    masked prompt.
 
     Raises:
         SecretNotFoundError: nobody knows it.
     """
-    for provider in (_environment, _dotenv, _keyring, _file, _prompt):
+    for provider in (_given.get, _environment, _dotenv, _keyring, _file, _prompt):
         value = provider(secret)
         if value is not None:
             redaction.remember(value)
@@ -42,10 +43,27 @@ def resolve(secret: Secret) -> str:
     )
 
 
+def found(secrets: Iterable[Secret]) -> dict[Secret, str]:
+    """Find the values of those secrets that somebody knows here, for a process that can ask nobody."""
+    values = {}
+    for secret in secrets:
+        with suppress(SecretNotFoundError):
+            values[secret] = resolve(secret)
+    return values
+
+
+def give(values: Mapping[Secret, str]) -> None:
+    """Know secrets of another process here."""
+    _given.update(values)
+
+
+_given: dict[Secret, str] = {}
+
+
 def recall(secrets: tuple[Secret, ...]) -> None:
     """Redact from now on what can be found of these secrets without asking anybody."""
     for secret in secrets:
-        for provider in (_environment, _dotenv, _keyring, _file):
+        for provider in (_given.get, _environment, _dotenv, _keyring, _file):
             if (value := provider(secret)) is not None:
                 redaction.remember(value)
                 break

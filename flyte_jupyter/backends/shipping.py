@@ -85,6 +85,10 @@ class Shipments:
         packages = tuple(part.name for part in piece.parts if part.kind == "package")
         return self._kept(task, version, lambda: replace(_shipment(task, piece), packages=packages))
 
+    def take(self, task: TaskSpec, shipment: Shipment) -> None:
+        """Take what was made of a task in the process that it comes from."""
+        self._kept(task, shipment.version, lambda: replace(shipment, number=next(_numbers)))
+
     def _kept(self, task: TaskSpec, version: str, make: Callable[[], Shipment]) -> Shipment:
         key = (task.name, task.short_name, version, str(task.report))
         with self._lock:
@@ -259,14 +263,14 @@ def _pickled(task: TaskSpec, ships: _Tasks) -> bytes:
     except Error:
         raise
     except (pickle.PicklingError, TypeError, AttributeError, ValueError, RecursionError) as error:
-        why = ", ".join(_unsendable(task.func)) or str(error)
+        why = ", ".join(unsendable(task.func)) or str(error)
         raise CodeBundleError(
             f"{task.name} cannot be sent to a worker: {why}. Make such a value inside of the task, "
             'or run it with isolation="thread"'
         ) from error
 
 
-def _unsendable(func: Any) -> Iterator[str]:
+def unsendable(func: Any) -> Iterator[str]:
     """Name the values that a function takes from its module and that no pickle can hold."""
     names = getattr(func, "__globals__", {})
     for part in slice_of(func).parts if names else ():

@@ -65,7 +65,7 @@ class WarmBackend:
     name: ClassVar[str]
 
     def __init__(self) -> None:
-        self._shipments = Shipments()
+        self.shipments = Shipments()
         self._numbers = itertools.count(1)
         self._reset()
 
@@ -141,7 +141,7 @@ class WarmBackend:
             return found
 
     async def _run(self, spec: ActionSpec, emit: Emit) -> Literals:
-        shipment = self._shipments.of(spec.task)
+        shipment = self.shipments.of(spec.task)
         breed = await self._breed(spec, emit)
         spec = self._inside(spec)
         replicas = self._replicas_of(breed)

@@ -105,6 +105,15 @@ class Interface:
             values = self.bind(args, kwargs)
         return self._write(values, self._types, "input")
 
+    def arguments(self, values: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Give named values as the arguments of a call."""
+        only = inspect.Parameter.POSITIONAL_ONLY
+        named = {name: values[name] for name in self._names if name in values}
+        positional = [
+            p.name for p in self.signature.parameters.values() if p.kind is only and p.name in named
+        ]
+        return tuple(named.pop(name) for name in positional), named
+
     def from_literals(self, literals: Literals) -> dict[str, Any]:
         """Turn inputs back into Python values by parameter name."""
         return {name: to_python_value(literals[name], t) for name, t in self._types.items()}

@@ -1,7 +1,7 @@
 """What a function depends on, found from the live function: the slice."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import FunctionType
 from typing import Any
 
@@ -13,7 +13,7 @@ from flyte_jupyter.tasks.slicing.changes import Change
 from flyte_jupyter.tasks.slicing.held import Held
 from flyte_jupyter.tasks.slicing.part import Part
 
-__all__ = ["Change", "Part", "Slice", "function_parts", "slice_of", "version_of"]
+__all__ = ["Change", "Part", "Slice", "function_parts", "pin", "slice_of", "version_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +105,12 @@ def slice_of(func: Callable[..., Any]) -> Slice:
     return found
 
 
+def pin(func: Callable[..., Any], found: Slice) -> None:
+    """Take a slice for that of a function: it was made where the function comes from, and holds for ever."""
+    root = _function(func)
+    _known.put(root, (replace(found, func=root), _Pinned()))
+
+
 def version_of(func: Callable[..., Any], salt: str = "") -> str:
     """Give the version of a function: 32 hex digits that change when its results may."""
     version = slice_of(func).version
@@ -114,6 +120,14 @@ def version_of(func: Callable[..., Any], salt: str = "") -> str:
 def function_parts(func: Callable[..., Any]) -> Mapping[str, str]:
     """Give what a function's version is made of, by name, in the form that ``Slice.diff`` takes."""
     return slice_of(func).mapping()
+
+
+class _Pinned:
+    """What a pinned slice rests on: nothing that could change."""
+
+    @staticmethod
+    def holds() -> bool:
+        return True
 
 
 def _function(func: Callable[..., Any]) -> Callable[..., Any]:

@@ -4,6 +4,7 @@ import ast
 import linecache
 import os
 import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
@@ -68,12 +69,31 @@ def settled(filename: str) -> bool:
 
 def where(filename: str, line: int) -> str:
     """Say for people where code stands: ``Cell In[3], line 2`` or ``helpers.py:12``."""
+    if filename in _names:
+        return f"{_names[filename]}, line {line}"
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if isinstance(ipython, ModuleType) and is_cell(filename) else None
     named = getattr(getattr(shell, "compile", None), "format_code_name", lambda _: None)(filename)
     if isinstance(named, tuple):
         return f"{' '.join(map(str, named))}, line {line}"
     return f"{filename if filename.startswith('<') else Path(filename).name}:{line}"
+
+
+def taken(filenames: Iterable[str]) -> dict[str, tuple[list[str], str]]:
+    """Give the lines of cells, and their names for people, for a process that has no notebook."""
+    named = {one: where(one, 0).removesuffix(", line 0") for one in filenames if is_cell(one)}
+    return {one: (lines_of(one), name) for one, name in named.items()}
+
+
+def give(cells: Mapping[str, tuple[list[str], str]]) -> None:
+    """Know cells of another process here as they are known there."""
+    for filename, (lines, name) in cells.items():
+        linecache.cache[filename] = (sum(map(len, lines)), None, lines, filename)
+        if name.startswith("Cell "):
+            _names[filename] = name
+
+
+_names: dict[str, str] = {}
 
 
 def _parsed(filename: str, lines: list[str]) -> ast.Module | None:
