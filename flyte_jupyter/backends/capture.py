@@ -52,6 +52,11 @@ class Capture:
             for followed in self._followed:
                 followed.flush(task)
 
+    def shown(self, run: str, text: str) -> str:
+        """Give what of a run's text is shown."""
+        echo = self.echoes.get(run)
+        return text if echo is None else echo(text)
+
     def finish(self, task: TaskContext | None) -> None:
         """Write out what a task wrote without an end of line; called when its body ends."""
         if task is None:
@@ -182,9 +187,7 @@ class _Followed:
         log = self._capture.logs.get(task.action.run_name)
         if log is not None:
             log(task.action.run_name, task.action.name, task.attempt_number, self._name, text)
-        echo = self._capture.echoes.get(task.action.run_name)
-        shown = text if echo is None else echo(text)
-        if shown:
+        if shown := self._capture.shown(task.action.run_name, text):
             self._write(shown)
 
 

@@ -19,8 +19,9 @@ from flyte_jupyter.ids import ActionID
 from flyte_jupyter.loading import asyncio
 from flyte_jupyter.runs.events import ROOT
 from flyte_jupyter.tasks.context import ContextData, current
-from flyte_jupyter.tasks.spec import ActionSpec
+from flyte_jupyter.tasks.spec import ActionSpec, TaskSpec
 from flyte_jupyter.tasks.template import TaskTemplate
+from flyte_jupyter.types.literal import Literals
 
 AnyTask = TaskTemplate[..., Any]
 T = TypeVar("T")
@@ -84,11 +85,15 @@ class Calls:
 
     def spec(self, task: AnyTask, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> ActionSpec:
         """Make the spec of a call."""
-        live, kind, here = self._live, task.spec, current.get()
-        capture.flush(here.task)
+        kind = task.spec
+        capture.flush(current.get().task)
         if kind.secrets:
             recall(kind.secrets)  # before anything of the call is put on record
-        inputs = kind.interface.to_literals(args, kwargs)
+        return self.of(kind, kind.interface.to_literals(args, kwargs))
+
+    def of(self, kind: TaskSpec, inputs: Literals) -> ActionSpec:
+        """Make the spec of a call whose inputs are checked."""
+        live, here = self._live, current.get()
         packed = inputs_packed(kind, inputs, live)
         name = ROOT if self._parent is None else self._name(kind.name, packed)
         cached = kind.cache.is_enabled and not live.scope.disable_cache

@@ -1,15 +1,14 @@
 """``flyte.rerun``: a run again, without what is done already."""
 
-import inspect
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from flyte_jupyter.engine.drivers import Driver, driver
 from flyte_jupyter.engine.options import RunOptions
 from flyte_jupyter.engine.replayed import Continued
 from flyte_jupyter.engine.scoped import named
 from flyte_jupyter.engine.setup import process
-from flyte_jupyter.engine.started import Started
 from flyte_jupyter.errors import ResultNotKeptError, RunNotFoundError, RuntimeUserError
 from flyte_jupyter.runs.run import Run
 from flyte_jupyter.runs.state import RunState
@@ -65,7 +64,7 @@ class Reruns:
         """Do the same without blocking the event loop that is running."""
         return await self._started(run, from_failed, task, changes).arun()
 
-    def _started(self, run: Run | str, from_failed: bool, task: Any, changes: Mapping[str, Any]) -> Started:
+    def _started(self, run: Run | str, from_failed: bool, task: Any, changes: Mapping[str, Any]) -> Driver:
         setup = process.setup
         store = setup.store()
         before = run if isinstance(run, Run) else Run.get(run, store)
@@ -82,7 +81,7 @@ class Reruns:
             origin=_origin(state, before.store) if from_failed else "",
         )
         with named(store, options.name) as name:
-            started = Started(setup, options, store, name, continued)
+            started = driver(setup, options, store, name, continued)
             started.begin(found, args, kwargs)
         return started
 
@@ -126,10 +125,7 @@ def _inputs(
     _refuse_doubtful(state, {name: value for name, value in recorded.items() if name not in changes})
     what = f"inputs of run {state.name}"
     given = {**read(state.root.inputs, types, store.blobs, what, changes), **changes}
-    only = inspect.Parameter.POSITIONAL_ONLY
-    values = {name: given[name] for name in types if name in given}
-    positional = [p.name for p in signature.parameters.values() if p.kind is only and p.name in values]
-    return tuple(values.pop(name) for name in positional), values
+    return task.interface.arguments(given)
 
 
 def _refuse_doubtful(state: RunState, recorded: Literals) -> None:

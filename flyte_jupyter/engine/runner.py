@@ -1,15 +1,17 @@
 """``flyte.run`` and ``flyte.with_runcontext``: how a run is asked for."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from flyte_jupyter.engine.drivers import driver
 from flyte_jupyter.engine.options import RunOptions
 from flyte_jupyter.engine.scoped import named
 from flyte_jupyter.engine.setup import process
-from flyte_jupyter.engine.started import Started
 from flyte_jupyter.tasks.template import TaskTemplate
 
 if TYPE_CHECKING:
+    from flyte_jupyter.engine.drivers import Driver
     from flyte_jupyter.engine.plan import Plan
 
 
@@ -33,25 +35,36 @@ class Runs:
             Exception: what the task raised, of its own class.
             TypeError: it is no task, or the inputs do not fit its signature.
         """
-        started = self._started(_task(task), args, kwargs)
-        return started.run() if isinstance(started, Started) else started
+        if self._options.dry_run:
+            return self._planned(_task(task), args, kwargs)
+        return self._begun(_task(task), args, kwargs).run()
 
     async def aio(self, task: Any, /, *args: Any, **kwargs: Any) -> Any:
         """Do the same without blocking the event loop that is running."""
-        started = self._started(_task(task), args, kwargs)
-        return await started.arun() if isinstance(started, Started) else started
+        if self._options.dry_run:
+            return self._planned(_task(task), args, kwargs)
+        return await self._begun(_task(task), args, kwargs).arun()
 
-    def _started(
+    def _planned(
         self, task: TaskTemplate[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
-    ) -> "Started | Plan":
+    ) -> "Plan":
+        with self._driver() as driven:
+            return driven.plan(task, args, kwargs)
+
+    def _begun(
+        self, task: TaskTemplate[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> "Driver":
+        with self._driver() as driven:
+            driven.begin(task, args, kwargs)
+        return driven
+
+    @contextmanager
+    def _driver(self) -> "Iterator[Driver]":
+        """Give what drives a run; nobody else gets its name until the block ends."""
         setup = process.setup
         store = setup.store()
         with named(store, self._options.name) as name:
-            started = Started(setup, self._options, store, name)
-            if self._options.dry_run:
-                return started.plan(task, args, kwargs)
-            started.begin(task, args, kwargs)
-        return started
+            yield driver(setup, self._options, store, name)
 
 
 class Runner:

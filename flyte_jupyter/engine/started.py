@@ -2,12 +2,10 @@
 
 import concurrent.futures
 import contextvars
-import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack, nullcontext
-from operator import methodcaller
 from typing import TYPE_CHECKING, Any, cast
 
 from flyte_jupyter.backends.bodies import Stopped, bodies
@@ -16,11 +14,12 @@ from flyte_jupyter.backends.threads import threads
 from flyte_jupyter.engine.calls import Calls
 from flyte_jupyter.engine.live import LiveRun
 from flyte_jupyter.engine.loop import GRACE, PATIENCE, drive, loop, settled
+from flyte_jupyter.engine.observing import tell
 from flyte_jupyter.engine.options import RunOptions
 from flyte_jupyter.engine.reports import Reports
 from flyte_jupyter.engine.routes import route_of
 from flyte_jupyter.engine.scoped import environment, process, scope_of
-from flyte_jupyter.engine.setup import Observer, Setup
+from flyte_jupyter.engine.setup import Setup
 from flyte_jupyter.errors import ActionAbortedError
 from flyte_jupyter.loading import asyncio, load
 from flyte_jupyter.runs.both import ActionOutputs
@@ -29,15 +28,14 @@ from flyte_jupyter.runs.run import Run, driven
 from flyte_jupyter.runs.signal import Latch
 from flyte_jupyter.runs.store import RunStore
 from flyte_jupyter.tasks.context import custom_context
-from flyte_jupyter.tasks.spec import ActionSpec
+from flyte_jupyter.tasks.spec import ActionSpec, TaskSpec
 from flyte_jupyter.tasks.template import TaskTemplate
 from flyte_jupyter.types.holding import holding
+from flyte_jupyter.types.literal import Literals
 
 if TYPE_CHECKING:
     from flyte_jupyter.engine.plan import Plan
     from flyte_jupyter.engine.replayed import Continued
-
-_log = logging.getLogger("flyte_jupyter")
 
 AnyTask = TaskTemplate[..., Any]
 Args = tuple[Any, ...]
@@ -75,6 +73,8 @@ class Started:
         self._surroundings = ExitStack()
         self._finishing = threading.Lock()
         self._ended = Latch()
+        self.literals: Literals = {}
+        """What the root has returned."""
         self._outputs: ActionOutputs | None = None
         self._error: BaseException | None = None
         self._spec: ActionSpec | None = None
@@ -87,21 +87,32 @@ class Started:
 
     def plan(self, task: AnyTask, args: Args, kwargs: Mapping[str, Any]) -> "Plan":
         """Check everything and describe what would run; nothing is written."""
-        self._live.input_limit = 0
-        spec = self._checked(task, args, kwargs)
+        spec = self.checked(task, args, kwargs)
         made: Plan = load("flyte_jupyter.engine.plan:Plan").of(spec, self._mode, self._route(spec).name)
         return made
 
+    def checked(self, task: AnyTask, args: Args, kwargs: Mapping[str, Any]) -> ActionSpec:
+        """Check the inputs, for who begins the run elsewhere; nothing is written."""
+        self._live.input_limit = 0
+        return self._checked(task, args, kwargs)
+
     def begin(self, task: AnyTask, args: Args, kwargs: Mapping[str, Any]) -> None:
         """Check the inputs first: a wrong call is no run. Then put the run on record."""
-        self._spec = self._checked(task, args, kwargs)
+        self._begin(self._checked(task, args, kwargs))
+
+    def take_over(self, task: TaskSpec, inputs: Literals) -> None:
+        """Begin with inputs that were checked elsewhere, in the group and with the pairs of this context."""
+        self._begin(Calls(self._live, None).of(task, inputs))
+
+    def _begin(self, spec: ActionSpec) -> None:
+        self._spec = spec
         live, scope = self._live, self._live.scope
         live.emit(
             RunStarted(
                 run=scope.name,
                 action=ROOT,
                 time=time.time(),
-                task=task.name,
+                task=spec.task.name,
                 mode=self._mode,
                 source={**process(), **self._setup.source(), **self._facts()},
                 labels={**scope.labels},
@@ -112,8 +123,7 @@ class Started:
         try:
             self._surroundings.callback(driven(live.store, scope.name, self))
             self._surroundings.callback(capture.follow(scope.name, live.store.log))
-            for observer in self._setup.observers:
-                self._tell(observer)
+            tell(self._setup.observers, self.handle, self._surroundings)
         except BaseException as error:
             self._finish(error)
             raise
@@ -190,18 +200,6 @@ class Started:
         with custom_context(**own) if own else nullcontext():
             return Calls(self._live, None).spec(task, args, kwargs)
 
-    def _tell(self, observer: Observer) -> None:
-        """Tell of the run's beginning, and of its end; who watches a run cannot make it fail."""
-        closing = self._guarded(observer, self.handle)
-        if closing is not None:
-            self._surroundings.callback(self._guarded, methodcaller("close"), closing)
-
-    def _guarded(self, step: Callable[..., Any], *args: Any) -> Any:
-        try:
-            return step(*args)
-        except Exception:  # noqa: BLE001 - observers are anybody's
-            _log.exception("an observer of run %s failed", self.handle.name)
-
     def _run(self) -> None:
         if self._spec is not None and self._live.is_inline(self._spec):
             # In a copy of the context, so that nothing of the run can stay behind in the caller's.
@@ -226,8 +224,9 @@ class Started:
         try:
             # The bodies of the run inherit this context, so that all of them can read kept values.
             with holding(self._live.store.blobs):
-                literals = await self._live.conduct(spec)
-                self._outputs = ActionOutputs(interface.named(interface.outputs_from_literals(literals)))
+                self.literals = await self._live.conduct(spec)
+                result = interface.outputs_from_literals(self.literals)
+                self._outputs = ActionOutputs(interface.named(result))
         except BaseException as error:
             failure = error
             raise

@@ -8,7 +8,7 @@ import psutil
 
 from flyte_jupyter.errors import RuntimeUserError
 from flyte_jupyter.loading import load
-from flyte_jupyter.runs.asking import ask_to_stop, forget_asking
+from flyte_jupyter.runs.asking import KERNEL, ask_to_stop, forget_asking
 from flyte_jupyter.runs.run import Run
 from flyte_jupyter.runs.state import Phase, RunState
 from flyte_jupyter.runs.store import RunStore
@@ -35,7 +35,7 @@ def stop(store: RunStore, name: str) -> Phase:
     if place := run.state.source.get("served"):
         load("flyte_jupyter.endpoint.asking:abort_run")(store.folder, name, place, "stopped in JupyterLab")
         return _phase_after(run)
-    if run.state.source.get("execution"):
+    if {"execution", KERNEL} & run.state.source.keys():
         ask_to_stop(store, name)
         try:
             return _phase_after(run)

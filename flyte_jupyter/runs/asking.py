@@ -8,6 +8,9 @@ from flyte_jupyter.runs.store import RunStore
 
 _FOLDER = "stop"
 
+KERNEL = "kernel"
+"""In the source of a run that a process of its own conducts: who asked for it, and may be gone."""
+
 
 def ask_to_stop(store: RunStore, run: str) -> None:
     """Ask the process that drives a run to stop it; a kernel does so within a second, even a busy one."""

@@ -19,6 +19,7 @@ from flyte_jupyter.errors import (
     TaskTimeoutError,
 )
 from flyte_jupyter.loading import load
+from flyte_jupyter.runs.asking import KERNEL, ask_to_stop
 from flyte_jupyter.runs.both import ActionInputs, ActionOutputs, Ready, both
 from flyte_jupyter.runs.events import ROOT, Failure
 from flyte_jupyter.runs.state import ActionState, AttemptState, Phase, RunState
@@ -302,14 +303,18 @@ class Run(Ready):
         """Stop everything that it started.
 
         Raises:
-            RuntimeUserError: another process drives it, so it has to be stopped there.
+            RuntimeUserError: another kernel drives it, so it has to be stopped there.
         """
         if self._control is None:
-            if self.done():
+            state = self.state
+            if state.phase.terminal:
+                return
+            if KERNEL in state.source:
+                ask_to_stop(self.store, self.name)
                 return
             raise RuntimeUserError(
                 "NotDrivenHere",
-                f"run {self.name} is driven by another process ({_driver(self.state)}); stop it there",
+                f"run {self.name} is driven by another process ({_driver(state)}); stop it there",
             )
         self._control.stop(reason)
 

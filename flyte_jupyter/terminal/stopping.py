@@ -11,7 +11,7 @@ import psutil
 from flyte_jupyter.errors import Error
 from flyte_jupyter.loading import load
 from flyte_jupyter.notebook.render.phases import LOOKS
-from flyte_jupyter.runs.asking import ask_to_stop, forget_asking
+from flyte_jupyter.runs.asking import KERNEL, ask_to_stop, forget_asking
 from flyte_jupyter.runs.run import Run
 from flyte_jupyter.runs.state import RunState
 from flyte_jupyter.terminal import found
@@ -47,7 +47,7 @@ def abort(args: Namespace, screen: Screen) -> int:
 
 def _asked(run: Run) -> bool:
     """Ask, and wait a moment; a process that is no kernel does not look for it."""
-    if not run.state.source.get("execution"):
+    if not {"execution", KERNEL} & run.state.source.keys():
         return False
     ask_to_stop(run.store, run.name)
     try:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from flyte_jupyter.runs.asking import KERNEL
 from flyte_jupyter.runs.rows import RunRow
 from flyte_jupyter.runs.state import ActionState, Phase
 from flyte_jupyter.runs.store import RunStore
@@ -51,4 +52,4 @@ class Watch:
             self._store.close()
 
     def _is_its(self, row: RunRow) -> bool:
-        return row.source.get("pid") == self._pid and row.started >= self._since
+        return self._pid in (row.source.get("pid"), row.source.get(KERNEL)) and row.started >= self._since
