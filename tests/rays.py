@@ -11,6 +11,7 @@ import sys
 
 import pytest
 
+import flyte_jupyter as flyte
 from flyte_jupyter.backends.ray import RayBackend
 
 REASON = "ray is not installed; run: pip install 'flyte-jupyter[ray]'"
@@ -64,6 +65,11 @@ def with_t4():
 def place():
     """The cluster as a place to run; one connection for all tests."""
     return RayBackend(cluster().address)
+
+
+def conductor():
+    """The process that conducts the newest run."""
+    return int(next(iter(flyte.Run.listall())).state.source["pid"])
 
 
 def held():

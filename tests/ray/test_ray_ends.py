@@ -189,7 +189,9 @@ def test_a_killed_agent_is_the_failure_of_what_runs_on_its_node_and_is_replaced(
     assert "agent" in next(iter(flyte.Run.listall())).root.attempts[0].failure.message
 
 
-def test_a_killed_controller_is_the_failure_of_what_runs_and_is_replaced(env, place, begun, tmp_path):
+def test_a_killed_controller_is_the_failure_of_what_runs_and_is_replaced(
+    env, place, begun, tmp_path, store_folder
+):
     @env.task(retries=flyte.RetryStrategy(1, AT_ONCE))
     def work(folder: str) -> int:
         attempt = flyte.ctx().attempt_number
@@ -201,7 +203,7 @@ def test_a_killed_controller_is_the_failure_of_what_runs_and_is_replaced(env, pl
     end = begun(work, str(tmp_path))
     first = tmp_path / "1"
     assert until(lambda: first.exists() and first.read_text(), 20)
-    port = place._link._wire.sock.getpeername()[1]
+    port = place._linked(store_folder)._wire.sock.getpeername()[1]
     (listening,) = {
         c.pid for c in psutil.net_connections("tcp4") if c.status == "LISTEN" and c.laddr.port == port
     }

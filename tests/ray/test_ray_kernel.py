@@ -1,6 +1,8 @@
-"""A kernel that is killed: what it began on Ray goes on, and the next kernel takes it over."""
+"""Who drives a run is killed: what it began on Ray goes on, and the next kernel takes it over."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -92,12 +94,14 @@ def begun(folder):
 
 
 def killed(kernel, mode, folder):
-    """Let a kernel begin a run, and kill it when all leaves have begun."""
+    """Let a kernel begin a run; kill it, and what conducts the run for it, when all leaves have begun."""
     first = kernel(mode)
     until(lambda: len(begun(folder)) == 4 or first.poll() is not None)
     assert first.poll() is None, first.communicate()
     first.kill()
     first.wait()
+    if mode == "remote":
+        os.kill(rays.conductor(), signal.SIGKILL)
 
 
 def heard():
@@ -165,7 +169,7 @@ def test_a_kernel_that_is_gone_before_it_says_what_to_run_leaves_nothing(env, ru
         return 1
 
     assert run(one).outputs() == (1,)
-    lease = place._link.lease({"CPU": 1.0}, memory=None, cpu=None, wanted=(), path=())
+    lease = place._linked(store_folder).lease({"CPU": 1.0}, memory=None, cpu=None, wanted=(), path=())
     wire = Wire(connected(*lease.up.result(20)))
     wire.send(("hello", lease.name, lease.secret))
     wire.send(("attempt", 1, "run", "a0", "key", str(store_folder / "blobs"), (b"", b""), {}, (), 0.0))

@@ -1,6 +1,7 @@
 """Variables and secrets of a body on Ray are its own, and are written nowhere."""
 
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -35,7 +36,11 @@ def test_they_are_there_for_the_body_and_gone_for_the_next_one(env, run):
         left = [name for name in ("MINE", "TOKEN_OF_MINE", "FLYTE_SECRETS_DIR") if name in os.environ]
         return [*left, str(os.getpid())]
 
-    first, second = run(has).outputs()[0], run(has_not).outputs()[0]
+    @env.task
+    def both() -> list[list[str]]:
+        return [has(), has_not()]
+
+    first, second = run(both).outputs()[0]
 
     assert first[:2] == ["yes", str(len(SECRET))]
     assert second == [first[2]], "the same worker, and nothing of the one before"
@@ -77,7 +82,9 @@ LEFT = textwrap.dedent(
 
 
 @pytest.mark.parametrize(("way", "records"), [("log", 1), ("result", 0)])
-def test_no_secret_is_in_what_is_written_when_the_kernel_is_gone(place, tmp_path, store_folder, way, records):
+def test_no_secret_is_in_what_is_written_when_nobody_drives_the_run(
+    place, tmp_path, store_folder, way, records
+):
     script = tmp_path / "left.py"
     script.write_text(LEFT)
     address = f"ray:{rays.cluster().address}"
@@ -85,6 +92,7 @@ def test_no_secret_is_in_what_is_written_when_the_kernel_is_gone(place, tmp_path
     assert until((tmp_path / "begun").exists, 60)
     kernel.kill()
     kernel.wait()
+    os.kill(rays.conductor(), signal.SIGKILL)
     (tmp_path / "go").touch()
     assert until((tmp_path / "ended").exists, 20)
 
