@@ -21,6 +21,7 @@ from flyte_jupyter.runs.events import ROOT
 from flyte_jupyter.tasks.context import ContextData, current
 from flyte_jupyter.tasks.spec import ActionSpec, TaskSpec
 from flyte_jupyter.tasks.template import TaskTemplate
+from flyte_jupyter.types.engine import notice
 from flyte_jupyter.types.literal import Literals
 
 AnyTask = TaskTemplate[..., Any]
@@ -87,6 +88,8 @@ class Calls:
         """Make the spec of a call."""
         kind = task.spec
         capture.flush(current.get().task)
+        if self._parent is None:
+            notice()
         if kind.secrets:
             recall(kind.secrets)  # before anything of the call is put on record
         return self.of(kind, kind.interface.to_literals(args, kwargs))

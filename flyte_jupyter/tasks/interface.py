@@ -14,6 +14,7 @@ from flyte_jupyter.errors import (
 from flyte_jupyter.ids import digest
 from flyte_jupyter.types.engine import TypeEngine, to_literal, to_python_value
 from flyte_jupyter.types.literal import Literal, Literals
+from flyte_jupyter.types.newest import newest
 
 EMPTY = inspect.Parameter.empty
 
@@ -141,7 +142,7 @@ class Interface:
             return None
         if self._result == "one":
             return values[0]
-        return tuple(values) if self._result == "tuple" else self._result(*values)
+        return tuple(values) if self._result == "tuple" else newest(self._result)(*values)
 
     def returning(self, types: Sequence[Any]) -> Any:
         """Give the return annotation for other types of the outputs, in the same order."""

@@ -11,6 +11,7 @@ from flyte_jupyter.loading import load, on_thread
 from flyte_jupyter.types.codec import Builder, Codec, misfit, name_of
 from flyte_jupyter.types.dispatch import builder_of
 from flyte_jupyter.types.literal import Literal, LiteralType
+from flyte_jupyter.types.newest import Watched
 from flyte_jupyter.types.spelling import key_of, spelled
 from flyte_jupyter.types.transformer import TypeTransformer, compiled
 
@@ -54,10 +55,12 @@ class _Registry:
         self.builders: dict[Any, Builder] = {}
         self.by_identity: dict[int, tuple[Any, Codec]] = {}
         self.by_key: dict[Any, tuple[Any, Codec]] = {}
+        self.watched = Watched()
         self.names: set[tuple[str, str]] = set()
         self.seen: WeakSet[type] = WeakSet()
 
     def forget(self) -> None:
+        self.watched.clear()
         self.by_identity.clear()
         self.by_key.clear()
 
@@ -97,12 +100,19 @@ def codec(python_type: Any) -> Codec:
     return _codec(python_type)
 
 
+def notice() -> None:
+    """Let types mean the classes that the notebook has now: cells may have defined some again."""
+    if _registry.watched.changed():
+        _registry.forget()
+
+
 def _codec(python_type: Any) -> Codec:
     key = key_of(python_type)
     if (found := _registry.by_key.get(key)) is not None:
         _registry.remember(python_type, key, found[1])
         return found[1]
     resolved, metadata = spelled(python_type)
+    resolved = _registry.watched.meant(resolved)
     _registry.meet(resolved)
     made = _made(python_type, resolved, metadata)
     _registry.remember(python_type, key, made)

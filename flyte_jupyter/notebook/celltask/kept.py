@@ -11,6 +11,7 @@ from flyte_jupyter.notebook.celltask import pickling, replay, surroundings, view
 from flyte_jupyter.notebook.celltask.contents import code_of, data_digest, holdings
 from flyte_jupyter.notebook.celltask.files import Stamp
 from flyte_jupyter.notebook.celltask.kinds import ATOMS, FIXED, Unrestorable, kind_of
+from flyte_jupyter.notebook.celltask.libraries import is_libraries
 from flyte_jupyter.notebook.celltask.mutation import Heap
 from flyte_jupyter.notebook.celltask.pickling import NotKept
 from flyte_jupyter.notebook.celltask.reach import leads_to
@@ -95,6 +96,10 @@ class Place:
     def known(self) -> frozenset[int]:
         """The objects at which a search for shared ones ends, by identity."""
         return frozenset({*self.heap.numbers, id(self.shell), id(self.scope)})
+
+
+_FEW = 64
+"""So many shared objects are looked at closely: to ask who holds one takes the collector a while."""
 
 
 def take(left: Left, place: Place, files: tuple[Stamp, ...] = ()) -> Bundle:
@@ -227,7 +232,21 @@ def _shared(heap: Heap, met: Mapping[int, Any]) -> Any:
     """Find an object that is written and that a heap has, too."""
     ids = [i for i, at in heap.numbers.items() if heap.kind(at) is not FIXED]
     ids += [i for i, (one, _) in heap.nameless.items() if kind_of(one) is not FIXED]
-    return next((met[i] for i in ids if i in met), None)
+    found = {i: met[i] for i in ids if i in met}
+    return next(iter(found.values()), None) if len(found) > _FEW else _not_of_a_library(found)
+
+
+def _not_of_a_library(found: Mapping[int, Any]) -> Any:
+    """Find an object that no library shares among all of its own, and that is in none of these."""
+    theirs: set[int] = set()
+    for i, one in found.items():
+        if i in theirs:
+            continue
+        if not is_libraries(one):
+            return one
+        heap = Heap({"": one})
+        theirs |= heap.numbers.keys() | heap.nameless.keys()
+    return None
 
 
 def _owners(left: Left, place: Place) -> frozenset[int]:

@@ -25,6 +25,9 @@ ATOMS = frozenset(
 )
 """Types whose values never change and hold nothing that does."""
 
+_EXACT = (str, bytes, int, bool)
+"""Atoms that are the same where they are equal."""
+
 _HEAP = 1 << 9  # the flag of classes that were made by a class statement
 _WORD = 8
 
@@ -82,7 +85,9 @@ def _same(before: Any, now: Any) -> bool:
         return False
     if type(before) is tuple:
         return len(before) == len(now) and all(map(_same, before, now))
-    return type(before) in ATOMS and (before == now or repr(before) == repr(now))
+    if type(before) in _EXACT:
+        return bool(before == now)
+    return type(before) in ATOMS and repr(before) == repr(now)  # 1.5 and 1.50, 0.0 and -0.0 are equal
 
 
 def _replace_list(value: Any, content: Any) -> None:

@@ -4,13 +4,14 @@ import gc
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from types import BuiltinFunctionType, FrameType, FunctionType, MethodType, ModuleType, TracebackType
 from typing import Any
 
 from flyte_jupyter.notebook.celltask.kinds import ATOMS, Kind, kind_of
 from flyte_jupyter.tasks.slicing.origins import OUR_NAME
 
-_CODE = (FunctionType, BuiltinFunctionType, ModuleType, type)
+_CODE = (FunctionType, BuiltinFunctionType, ModuleType, type, FrameType, TracebackType)
+"""Where a walk over data ends: a frame leads to all names of the notebook."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +110,8 @@ class Heap:
         self.objects.append(value)
         self._kinds.append(kind)
         self._names.append(name)
-        if type(value).__module__.partition(".")[0] == OUR_NAME:
-            return []  # a handle: behind it is the engine, and the notebook's shell with all that there is
+        if _is_ours(value):
+            return []
         if kind.parts is not None:
             parts = list(kind.parts(value))
             return [] if ATOMS.issuperset(map(type, parts)) else parts
@@ -130,8 +131,15 @@ class Heap:
             todo += _inside(one)
 
 
+def _is_ours(value: Any) -> bool:
+    """Whether it is a handle: behind it is the engine, and the notebook's shell with all that there is."""
+    return type(value).__module__.partition(".")[0] == OUR_NAME
+
+
 def _inside(value: Any) -> Iterable[Any]:
     """Give what an object of any type refers to, as far as it may be data."""
+    if _is_ours(value):
+        return ()
     if isinstance(value, set | frozenset | tuple | list):
         return list(value)
     # Asked of the class: a configuration makes up any attribute that it is asked for.

@@ -3,12 +3,12 @@
 import gc
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
-from types import BuiltinFunctionType, FunctionType, ModuleType
+from types import BuiltinFunctionType, FrameType, FunctionType, ModuleType, TracebackType
 from typing import Any
 
 from flyte_jupyter.notebook.celltask.kinds import ATOMS
 
-_ENDS = ATOMS | {FunctionType, BuiltinFunctionType, ModuleType, type}
+_ENDS = ATOMS | {FunctionType, BuiltinFunctionType, ModuleType, type, FrameType, TracebackType}
 
 
 def leads_to(roots: Iterable[Any], wanted: AbstractSet[int], known: AbstractSet[int]) -> bool:

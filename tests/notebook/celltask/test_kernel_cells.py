@@ -32,11 +32,35 @@ def test_a_cell_is_restored_also_where_the_notebook_holds_a_run_or_its_shell(ker
     kernel.run("@env.task\ndef one(x: int) -> int:\n    return x")
     kernel.run("held = flyte.run(one, 1)\nwhole = [held]")
     kernel.run("ip = get_ipython()\nparts = [ip.kernel, ip.display_formatter, globals()]")
+    kernel.run("try: 1 / 0\nexcept Exception as e: failed = [e, e.__traceback__]")
+    kernel.run("from concurrent.futures import ThreadPoolExecutor\npool = ThreadPoolExecutor(1)")
+    kernel.run("waits = pool.submit(print)")
     cell = CACHED + "few = [2, 1]\nleast = min(few)"
     first, again = kernel.run(cell), kernel.run(cell)
 
     assert "not kept" not in first.stdout
     assert "restored from just now" in again.displays[-1]["text/plain"]
+
+
+def test_a_figure_is_restored_also_where_the_notebook_holds_another(kernel):
+    kernel.run("%matplotlib inline\nimport matplotlib.pyplot as plt\nold, axes = plt.subplots()")
+    cell = CACHED + "new, axis = plt.subplots()\naxis.plot([1, 2])\nplt.show()"
+    first, again = kernel.run(cell), kernel.run(cell)
+
+    assert "not kept" not in first.stdout
+    assert "restored from just now" in again.displays[-1]["text/plain"]
+
+
+def test_what_is_equal_and_not_the_same_is_a_change(kernel):
+    make = "from decimal import Decimal\nprices, rec = [Decimal('1.5')], {'z': 0.0}"
+    cell = CACHED + "prices[0] = prices[0].quantize(Decimal('0.01'))\nrec['z'] = -rec['z']"
+    kernel.run(make)
+    kernel.run(cell)
+    kernel.run(make)
+    again = kernel.run(cell)
+
+    assert "restored" in again.displays[-1]["text/plain"]
+    assert kernel.run("prices, rec").value == "([Decimal('1.50')], {'z': -0.0})"
 
 
 def test_the_result_of_a_restored_cell_is_an_output_of_it(kernel):
