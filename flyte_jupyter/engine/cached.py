@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 
 from flyte_jupyter.backends.base import Backend
 from flyte_jupyter.engine.keeping import Found, Kept, packed
@@ -16,6 +17,7 @@ from flyte_jupyter.tasks.source import slice_of
 from flyte_jupyter.tasks.spec import ActionSpec, TaskSpec
 from flyte_jupyter.types.identity import identity
 from flyte_jupyter.types.literal import Literals
+from flyte_jupyter.types.owned import owned
 from flyte_jupyter.types.packed import unpack
 
 
@@ -99,7 +101,8 @@ class Cached:
         self, spec: ActionSpec, key: str, inputs: Mapping[str, str], emit: Emit
     ) -> Literals:
         parts = _parts(spec.task)
-        outputs = await self._place.run(spec, emit)
+        # A kept result does not change what its caller has given, so the body must not, either.
+        outputs = await self._place.run(replace(spec, inputs=owned(spec.inputs)), emit)
         if version_of(spec.task) != spec.version:
             # The body changed what it depends on, so the result does not belong to the version it began with.
             return outputs

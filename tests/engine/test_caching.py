@@ -254,6 +254,23 @@ def test_an_input_that_the_body_changes_is_known_by_what_it_was(env):
     assert second.outputs() == (2,)
 
 
+def test_what_a_body_changes_in_place_is_its_own_whether_it_runs_or_not(env):
+    @env.task(cache=flyte.Cache("auto", "v1"))
+    def changes(frame: pd.DataFrame, array: np.ndarray, frames: list[pd.DataFrame]) -> float:
+        frame["new"] = 1
+        frame.loc[0, "a"] = 7
+        array += 1
+        frames[0].loc[0, "a"] = 7
+        return float(frame["a"].sum() + array.sum())
+
+    for status in ("miss", "hit"):
+        frame, array = pd.DataFrame({"a": [1]}), np.zeros(3)
+        run = flyte.run(changes, frame, array, [frame])
+        assert (cached(run), run.outputs()) == (status, (10.0,))
+        assert frame.equals(pd.DataFrame({"a": [1]}))
+        assert array.tolist() == [0, 0, 0]
+
+
 def test_a_result_that_the_caller_changes_stays_as_it_was_kept(env):
     @env.task(cache=flyte.Cache("auto", "v1"))
     def make() -> list:
