@@ -268,7 +268,7 @@ class Worker:
 
     def _record(self, task: TaskContext | None, content: dict[str, Any]) -> None:
         if task is not None:
-            self._err.flush()
+            self._flush()
             self._desk.tell(("record", task.action.run_name, task.action.name, task.attempt_number, content))
 
     def _publish(self, run: str, action: str, report: Report) -> None:

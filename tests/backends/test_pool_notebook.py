@@ -35,6 +35,20 @@ STEP = 2
 """
 
 CASES = {
+    "the order of prints and records": """
+import io, logging
+sys.stdout = shown = io.StringIO()
+logging.basicConfig(level=20, stream=shown, format="%(message)s")
+@env.task
+def work(x: int) -> int:
+    print("a", x, end=" ")
+    logging.info("log %d", x)
+    print("b", x)
+    return x
+run(work, 1)
+sys.stdout = sys.__stdout__
+assert shown.getvalue() == "a 1 log 1\\nb 1\\n", shown.getvalue()
+""",
     "dataclass": """
 @env.task
 def work(p: Point, c: Colour) -> tuple[Point, Colour]:
