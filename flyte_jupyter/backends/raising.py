@@ -21,10 +21,10 @@ _DEEPEST = 8
 _MOST_FRAMES = 60
 
 Columns = tuple[int, int, int]
-"""The last line, and the first and last column in bytes, of what was being evaluated."""
+"""How many more lines, and the first and last column in bytes, of what was being evaluated."""
 
-Place = tuple[str, int, str, Columns | None]
-"""File, line, function and columns of a frame."""
+Place = tuple[str, int, str, int, Columns | None]
+"""File, line, function's qualified name, its first line, and columns of a frame."""
 
 Told = Mapping[str, Any]
 """An exception as plain data."""
@@ -129,7 +129,8 @@ def _frames(trace: TracebackType | None) -> list[Place]:
     while trace is not None:
         code = trace.tb_frame.f_code
         if not code.co_filename.startswith((_PACKAGE, *_MACHINERY)):
-            found.append((code.co_filename, trace.tb_lineno, code.co_name, _columns(trace)))
+            place = (trace.tb_lineno, code.co_qualname, code.co_firstlineno, _columns(trace))
+            found.append((code.co_filename, *place))
         trace = trace.tb_next
     half = _MOST_FRAMES // 2
     return found if len(found) <= _MOST_FRAMES else found[:half] + found[-half:]
@@ -141,14 +142,15 @@ def _columns(trace: TracebackType) -> Columns | None:
     line, end, first, last = next(steps, (None, None, None, None))
     if line != trace.tb_lineno or end is None or first is None or last is None:
         return None
-    return end, first, last
+    return end - line, first, last
 
 
 def traceback_of(frames: Iterable[Sequence[Any]]) -> TracebackType | None:
-    """Make a traceback that shows frames of another process: file, line, function, and columns if known."""
+    """Make a traceback that shows frames of another process: each a place, or its first three items."""
     trace: TracebackType | None = None
-    for filename, line, name, *columns in reversed(list(frames)):
-        found = _frame(filename, line, name, next(iter(columns), None) or _whole(filename, line))
+    for filename, line, name, *more in reversed(list(frames)):
+        first, columns = more or (1, None)
+        found = _frame(filename, line, name, first, columns or _whole(filename, line))
         if found is not None:
             trace = TracebackType(trace, found.tb_frame, found.tb_lasti, line)
     return trace
@@ -156,30 +158,36 @@ def traceback_of(frames: Iterable[Sequence[Any]]) -> TracebackType | None:
 
 def _whole(filename: str, line: int) -> Columns:
     text = linecache.getline(filename, line).encode()
-    return line, len(text) - len(text.lstrip()), len(text.rstrip())
+    return 0, len(text) - len(text.lstrip()), len(text.rstrip())
 
 
-def _frame(filename: str, line: int, name: str, columns: Columns) -> TracebackType | None:
-    marker = _MarkerError()
+def _frame(filename: str, line: int, name: str, first: int, columns: Columns) -> TracebackType | None:
+    marker, code = _MarkerError(), _raising(filename, max(line, first) - first, columns)
     try:
-        exec(_raising(filename, line, name, columns), {"error": marker, "__name__": name})  # noqa: S102 - our code
+        exec(_named(code, name, first), {"error": marker, "__name__": name})  # noqa: S102 - our code
     except _MarkerError as caught:
         return caught.__traceback__.tb_next if caught.__traceback__ else None
     return None
 
 
-def _raising(filename: str, line: int, name: str, columns: Columns) -> CodeType:
-    """Write code that raises an exception at a place of a file."""
+def _raising(filename: str, below: int, columns: Columns) -> CodeType:
+    """Write code that raises an exception so many lines below its first."""
     end, first, last = columns
     at = {
-        "lineno": max(line, 1),
-        "end_lineno": max(end, line, 1),
+        "lineno": 1 + below,
+        "end_lineno": 1 + below + end,
         "col_offset": first,
         "end_col_offset": max(last, first),
     }
     step = ast.Raise(exc=ast.Name(id="error", ctx=ast.Load(), **at), cause=None, **at)
     code: CodeType = compile(ast.Module(body=[step], type_ignores=[]), filename, "exec")
-    return code.replace(co_name=name, co_qualname=name)
+    return code
+
+
+def _named(code: CodeType, name: str, first: int) -> CodeType:
+    """Let code pass for that of a function whose first line is elsewhere: there its source is looked for."""
+    short = name.rpartition(".")[2]
+    return code.replace(co_name=short, co_qualname=name, co_firstlineno=max(first, 1))
 
 
 class _MarkerError(Exception):

@@ -1,5 +1,7 @@
 """Errors: of the user's class, with the user's frames only, ending at the cell's line."""
 
+import re
+
 import pytest
 
 SETUP = """
@@ -69,6 +71,21 @@ def test_in_a_worker_of_a_task_that_uses_a_module_which_another_cell_imports(ker
 
     assert done.error == "ZeroDivisionError: float division by zero"
     clean(done, "5     return g(x) / x")
+
+
+def test_a_worker_shows_the_lines_that_a_thread_shows(kernel):
+    kernel.run(
+        "filler = 1\n"
+        * 12
+        + "def inner(z):\n    a = 1\n    return [1 /\n        z for _ in 'a']\n\n@env.task\n"
+        "def boom(x: int) -> int:\n    y = x - x\n    q = 2\n    inner(y)\n    return q"
+    )
+    run = "flyte.with_runcontext(isolation={!r}).run(boom, 3)"
+    shown = [kernel.run(run.format(place)).traceback for place in ("thread", "process")]
+    plain = [re.sub(r"\(.*\)|In\[\d+\]|-+", "", text.partition("Cell ")[2]) for text in shown]
+
+    assert "inner(y)" in shown[0]
+    assert plain[1].replace("process", "thread") == plain[0]
 
 
 def test_in_an_awaited_run_of_asynchronous_tasks(kernel):
