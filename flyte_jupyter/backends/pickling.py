@@ -6,11 +6,15 @@ import pickle
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
+from weakref import WeakValueDictionary
 
 from flyte_jupyter.loading import load
 from flyte_jupyter.tasks.slicing.origins import Origin, of_module
+
+_NOWHERE = "<dynamic-code>"
+"""What pickling by value puts in place of the file of code."""
 
 _SENTINELS = ("MISSING", "KW_ONLY", "_HAS_DEFAULT_FACTORY")
 """Objects of ``dataclasses`` that are told by identity, and that pickling by value would copy."""
@@ -31,18 +35,55 @@ class NamesPickler(pickle.Pickler):
         self._names = names
 
     def persistent_id(self, obj: Any) -> tuple[str, str] | None:
-        """Name a class of the home module."""
+        """Name a class of the home module, or of one that is loaded over there only."""
         return home_id(obj, self._home, self._names)
 
 
 def home_id(obj: Any, home: str, names: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Name a class that the home module holds; None for anything else."""
-    if not isinstance(obj, type) or obj.__module__ != home:
+    """Name a class that the home module holds, or one whose module is over there; None for anything else."""
+    if not isinstance(obj, type):
         return None
+    if obj.__module__ != home:
+        if not _came_by_value(obj):
+            return None
+        side.copies[obj.__module__, obj.__qualname__] = obj
+        return obj.__module__, obj.__qualname__
     try:
         return ("home", obj.__qualname__) if _found(obj.__qualname__, names) is obj else None
     except (KeyError, AttributeError):
         return None
+
+
+class Side:
+    """Which side of the wire this process is on."""
+
+    is_away = False
+    """Whether the user's modules are on the other side, and copies of what they hold came from there."""
+
+    def __init__(self) -> None:
+        self.copies: WeakValueDictionary[tuple[str, str], type] = WeakValueDictionary()
+
+    def find(self, module: str, qualname: str) -> Any:
+        """Find a class of a module: a copy, where it is on the other side."""
+        copy = self.copies.get((module, qualname))
+        return _found(qualname, vars(sys.modules[module])) if copy is None else copy
+
+
+side = Side()
+
+
+def _came_by_value(cls: type) -> bool:
+    """Whether a class is a copy of one whose module is on the other side.
+
+    There it must not be made anew: that would put the copy's methods into the class itself.
+    """
+    if not side.is_away or "<locals>" in cls.__qualname__:
+        return False
+    module = sys.modules.get(cls.__module__)
+    try:
+        return module is None or _found(cls.__qualname__, vars(module)) is not cls
+    except (KeyError, AttributeError):
+        return True
 
 
 def _found(qualname: str, names: Mapping[str, Any]) -> Any:
@@ -66,11 +107,12 @@ class NamesUnpickler(pickle.Unpickler):
         self._names = names
 
     def persistent_load(self, pid: Any) -> Any:
-        """Find a class of the home module by its name."""
+        """Find a class by its name: of the home module, or of another one."""
+        home, qualname = pid
         try:
-            return _found(pid[1], self._names)
+            return _found(qualname, self._names) if home == "home" else side.find(home, qualname)
         except (KeyError, AttributeError) as error:
-            raise pickle.UnpicklingError(f"there is no {pid[1]} here") from error
+            raise pickle.UnpicklingError(f"there is no {qualname} here") from error
 
 
 def dumps_by_value(value: Any, replace: Callable[[Any], Any]) -> bytes:
@@ -85,12 +127,20 @@ def dumps_by_value(value: Any, replace: Callable[[Any], Any]) -> bytes:
     class Pickler(cloudpickle.Pickler):  # type: ignore[misc,name-defined] # loaded late
         def reducer_override(self, obj: Any) -> Any:
             found = _sentinel(obj) or replace(obj)
+            if found is None and isinstance(obj, CodeType):
+                found = _located(obj, self.dispatch_table[CodeType](obj))
             return super().reducer_override(obj) if found is None else found
 
     file = io.BytesIO()
     with user_modules(cloudpickle):
         Pickler(file, protocol=5).dump(value)
     return file.getvalue()
+
+
+def _located(code: CodeType, reduced: Any) -> tuple[Any, ...]:
+    """Keep the file of code, which errors name."""
+    made, args = reduced
+    return made, tuple(code.co_filename if arg == _NOWHERE else arg for arg in args)
 
 
 def _sentinel(obj: Any) -> tuple[Any, ...] | None:

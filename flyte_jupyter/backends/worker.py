@@ -25,6 +25,7 @@ from flyte_jupyter.backends.homing import unpack_homed
 from flyte_jupyter.backends.invoke import invoke
 from flyte_jupyter.backends.outlets import Outlet
 from flyte_jupyter.backends.parts import Parts
+from flyte_jupyter.backends.pickling import side
 from flyte_jupyter.backends.raising import told
 from flyte_jupyter.backends.records import Sender, set_levels
 from flyte_jupyter.backends.usage import Meter
@@ -44,6 +45,7 @@ _NOTHING = nullcontext()
 def main(sock: socket.socket) -> None:
     """Serve until the kernel closes the connection."""
     _reseed()
+    side.is_away = True
     gc.enable()
     Worker(Desk(Wire(sock))).serve()
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from flyte_jupyter.backends.answering import lasting
 from flyte_jupyter.backends.homing import Sent, unpack_homed
 from flyte_jupyter.backends.parts import Parts
+from flyte_jupyter.backends.pickling import side
 from flyte_jupyter.backends.raising import told
 from flyte_jupyter.backends.threads import threads
 from flyte_jupyter.backends.whole import unpacked
@@ -42,6 +43,7 @@ _ASKED = "stopped from another process"
 
 def main(sock: socket.socket) -> None:
     """Conduct a run; ends with the process."""
+    side.is_away = True
     Conductor(Wire(sock)).serve()
     os._exit(0)  # what others have left on threads goes with it
 

@@ -35,6 +35,36 @@ STEP = 2
 """
 
 CASES = {
+    "classes of a module": """
+from pathlib import Path
+lines = ["class Item:", "    def __init__(self, n): self.n = n", "    def show(self): return f'item {self.n}'"]
+Path(__file__).with_name("mod_of_mine.py").write_text("\\n".join([*lines, "class Oops(Exception): pass"]))
+import mod_of_mine
+from mod_of_mine import Item
+show = Item.show
+@env.task
+def make(n: int) -> Item:
+    if n < 0:
+        raise mod_of_mine.Oops(n)
+    return Item(n)
+@env.task
+def many(n: int) -> list[Any]:
+    return [make(n), {"a": Item(n + 1)}]
+assert type(run(make, 1).outputs()[0]) is Item
+one, more = run(many, 2).outputs()[0]
+assert type(one) is type(more["a"]) is Item and one.show() == "item 2"
+assert Item.show is show, "the class is as it was"
+try:
+    run(make, -1)
+except mod_of_mine.Oops as error:
+    assert error.args == (-1,)
+    last = error.__traceback__
+    while last.tb_next:
+        last = last.tb_next
+    assert "raise mod_of_mine" in linecache.getline(last.tb_frame.f_code.co_filename, last.tb_lineno)
+else:
+    raise AssertionError
+""",
     "the order of prints and records": """
 import io, logging
 sys.stdout = shown = io.StringIO()
