@@ -80,8 +80,10 @@ def _came_by_value(cls: type) -> bool:
     if not side.is_away or "<locals>" in cls.__qualname__:
         return False
     module = sys.modules.get(cls.__module__)
+    if module is None or of_module(module) is not Origin.LOCAL:
+        return module is None
     try:
-        return module is None or _found(cls.__qualname__, vars(module)) is not cls
+        return _found(cls.__qualname__, vars(module)) is not cls
     except (KeyError, AttributeError):
         return True
 
