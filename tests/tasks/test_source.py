@@ -357,6 +357,22 @@ def test_classes_of_all_kinds_count_by_content(text, old, new):
     assert version_of(notebook(book)["work"]) != version_of(notebook(book.replace(old, new))["work"])
 
 
+def test_of_an_edited_enum_only_the_members_are_named():
+    text = "import enum\nclass Mode(enum.Flag):\n    A = 1\n    B = 2\ndef work(): return Mode.A"
+    before = slice_of(notebook(text)["work"])
+    after = slice_of(notebook(text.replace("B = 2", "B = 4"))["work"])
+
+    assert [str(c) for c in after.diff(before.mapping())] == ["`Mode.B` <Mode.B: 2> -> <Mode.B: 4>"]
+
+
+def test_members_of_a_flag_that_are_looked_up_count_for_nothing():
+    book = notebook("import enum\nclass F(enum.IntFlag):\n    A = 1\n    B = 2\ndef work(): return F.A")
+    before = version_of(book["work"])
+    book.run("both = F(3), F.A | F.B")
+
+    assert version_of(book["work"]) == before
+
+
 def test_the_methods_of_a_parameter_s_type_count():
     text = "class P:\n    def total(self): return 1\ndef work(p: {}): return p.total()"
     for annotation in ("P", "'P'", "list[P]", "dict[str, P] | None"):
