@@ -4,8 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal as OneOf
 
+from flyte_jupyter.notebook.lineage_code import differences
+
 State = OneOf["fresh", "stale", "running", "failed", "cached"]
 STATES: tuple[State, ...] = ("fresh", "stale", "running", "failed", "cached")
+_SAID = 3
+"""So many differences of one value are said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,8 +201,16 @@ class Lineage:
         now = maker.words.get(name, "")
         if name not in maker.gave:
             return f"`{name}` is not made any more"
-        known = origin is not None and origin.words and now and origin.words != now
-        return f"`{name}` {origin.words} -> {now}" if known and origin else f"`{name}` changed"
+        if origin is not None and origin.words and now and origin.words != now:
+            return f"`{name}` {origin.words} -> {now}"
+        return _changed(name, origin.content if origin is not None else "", maker.gave[name])
 
     def _gives(self, origin: Origin, name: str) -> str | None:
         return self.nodes[origin.cell].gave.get(name)
+
+
+def _changed(name: str, old: str, new: str) -> str:
+    """Say that a value changed; of code what is different in it."""
+    found = differences(old, new)
+    more = f", {len(found) - _SAID} more changes" if len(found) > _SAID else ""
+    return f"{', '.join(found[:_SAID])}{more}" if found else f"`{name}` changed"

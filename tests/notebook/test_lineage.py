@@ -179,3 +179,83 @@ def test_a_run_is_the_origin_of_what_its_cell_binds(notebook):
 
 def test_a_failing_cell_is_told(notebook):
     assert notebook("1 / 0", "a").state("a") == "failed"
+
+
+CLASSES = {
+    "rate": "RATE = 2\nCFG = {'k': 1}",
+    "defs": (
+        "import enum\ndef helper(x): return x * RATE\n"
+        "class M:\n    f = 1\n    def go(self): return self.f + CFG['k']\n"
+        "class E(enum.Enum):\n    A = 1"
+    ),
+    "plain": "plain = helper(5) + M().go() + E.A.value",
+}
+
+
+@pytest.fixture
+def classes(notebook):
+    for cell, text in CLASSES.items():
+        notebook(text, cell)
+    return notebook
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("f = 1", "f = 100", "`M.f` 1 -> 100"),
+        ("return self.f + CFG", "return self.f - CFG", "function `M.go` changed"),
+        ("A = 1", "A = 50", "`E.A` <E.A: 1> -> <E.A: 50>"),
+        ("class M:", "class M(dict):", "class `M` changed"),
+    ],
+)
+def test_a_class_that_is_defined_otherwise_is_another_value(classes, old, new, words):
+    found = classes(CLASSES["defs"].replace(old, new), "defs")
+
+    assert found.stale() == ("plain",)
+    assert words in found.changes("plain")
+    assert classes(CLASSES["plain"], "plain").stale() == ()
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("x: int = 1", "x: int = 2"),
+        ("x: int = 1", "x: int = 1\n    y: str = ''"),
+        ("x: int = 1", "x: float = 1"),
+    ],
+)
+@pytest.mark.parametrize("head", ["@dataclass\nclass P:", "class P(BaseModel):"])
+def test_the_fields_of_a_class_are_its_content(notebook, head, first, second):
+    text = f"from dataclasses import dataclass\nfrom pydantic import BaseModel\n{head}\n    {first}"
+    notebook(text, "a")
+    notebook("p = P()", "b")
+    notebook("q = p.x", "c")
+
+    assert notebook(f"# said otherwise\n{text}", "a").stale() == ()
+    assert notebook(text.replace(first, second), "a").order() == ("b", "c")
+    assert notebook("p = P()", "b").order() == ("c",)
+    assert notebook("q = p.x", "c").stale() == ()
+
+
+def test_a_class_that_is_run_again_unchanged_makes_nothing_stale(classes):
+    assert classes(CLASSES["defs"], "defs").stale() == ()
+
+
+def test_what_holds_code_is_another_value_with_it(notebook):
+    notebook("def f(x): return x + 1", "a")
+    notebook("steps = {'one': f}", "b")
+    notebook("y = steps['one'](1)", "c")
+    notebook("def f(x): return x + 2", "a")
+
+    assert notebook("steps = {'one': f}", "b").order() == ("c",)
+
+
+def test_large_data_that_a_class_reads_is_not_digested(notebook, monkeypatch):
+    monkeypatch.setattr("flyte_jupyter.notebook.lineage_weight._LARGE", 1000)
+    notebook(
+        "import numpy as np\nbig = np.zeros(1000)\nclass M:\n    def go(self): return big\nm = M()\nn = M()\nbig[0] = 1",
+        "a",
+    )
+    found = notebook("n = M()", "b")
+
+    assert found.origin("n").content == found.origin("m").content
