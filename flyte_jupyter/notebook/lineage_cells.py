@@ -14,9 +14,10 @@ from flyte_jupyter.engine.setup import process
 from flyte_jupyter.notebook.cells import Cell, Cells
 from flyte_jupyter.notebook.celltask.names import Names
 from flyte_jupyter.notebook.formed import line_of
-from flyte_jupyter.notebook.lineage import Lineage, Node, State
+from flyte_jupyter.notebook.lineage import Lineage
 from flyte_jupyter.notebook.lineage_content import content_of, words_of
 from flyte_jupyter.notebook.lineage_names import MAGIC, is_hidden, names_of, taken, title_of
+from flyte_jupyter.notebook.lineage_node import Node, State
 from flyte_jupyter.notebook.render.phases import BAD
 from flyte_jupyter.notebook.restored import is_restored
 from flyte_jupyter.tasks.template import TaskTemplate
@@ -120,6 +121,7 @@ class Following:
             state=state,
             runs=tuple(run.name for run in going.runs),
             deleted=list(going.before.keys() - scope.keys()),
+            changed=_changed(going, gave, scope),
             title=title_of(going.node.text, _ordered(gave, scope)) if gave else going.node.title,
             words={name: words for name in gave if (words := words_of(name, scope[name]))},
         )
@@ -149,6 +151,12 @@ class Following:
                 if origin is None or origin.cell == going.node.cell or origin.content != content:
                     gave[name] = content
         return gave
+
+
+def _changed(going: _Execution, gave: Mapping[str, str], scope: Mapping[str, Any]) -> list[str]:
+    """Name what a cell has changed in place: it took the object, which is still there."""
+    may = set(going.names.changes).intersection(going.names.reads)
+    return [name for name in gave if name in may and going.before.get(name) is scope[name]]
 
 
 def rebound(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterable[str]:

@@ -7,8 +7,9 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from flyte_jupyter.engine.setup import process
 from flyte_jupyter.notebook.cells import Cells
-from flyte_jupyter.notebook.lineage import Lineage, Node
+from flyte_jupyter.notebook.lineage import Lineage
 from flyte_jupyter.notebook.lineage_cells import connect
+from flyte_jupyter.notebook.lineage_node import Node
 from flyte_jupyter.notebook.lineage_picture import graph, sentences
 
 
@@ -259,3 +260,55 @@ def test_large_data_that_a_class_reads_is_not_digested(notebook, monkeypatch):
     found = notebook("n = M()", "b")
 
     assert found.origin("n").content == found.origin("m").content
+
+
+@pytest.mark.parametrize("text", ["CFG['k'] = 70", "CFG.update(k=70)", "CFG |= {'k': 70}", "del CFG['k']"])
+def test_a_change_in_place_makes_stale_what_read_it_before(classes, text):
+    number = classes("other = 1", "other").nodes["other"].number
+    found = classes(text, "change")
+
+    assert found.order() == ("defs", "plain")
+    assert found.changes("plain") == (f"`CFG` was changed since, in In[{number + 1}]",)
+    classes(CLASSES["defs"], "defs")
+    assert classes(CLASSES["plain"], "plain").stale() == ()
+    assert classes("CFG['k']", "look").stale() == ()
+
+
+def test_an_attribute_of_a_class_that_is_set_is_said_by_its_values(classes):
+    assert classes("M.f = 100", "change").changes("plain") == ("`M.f` 1 -> 100",)
+
+
+def test_a_change_that_is_taken_back_makes_nothing_stale(classes):
+    classes("CFG['k'] = 70", "change")
+
+    assert classes("CFG['k'] = 1", "back").stale() == ()
+
+
+def test_a_chain_of_changes_is_not_stale_by_itself(notebook):
+    for _ in range(2):
+        notebook("d = {}", "make")
+        notebook("d['a'] = 1", "one")
+        notebook("d['b'] = 2", "two")
+        assert notebook("n = len(d)", "use").stale() == ()
+    assert notebook("d['b'] = 2", "two").stale() == ()
+    notebook("d['b'] = 3", "two")
+    assert notebook("n = len(d)", "use").stale() == ()
+
+
+def test_what_is_made_anew_lacks_the_changes_that_were_made_to_it(notebook):
+    notebook("d = {}", "make")
+    notebook("d['a'] = 1", "one")
+    notebook("n = len(d)", "use")
+    found = notebook("d = {}", "make")
+
+    assert found.order() == ("one", "use")
+    assert found.changes("one") == ("`d` was made anew, without the change made here",)
+    assert notebook("d['a'] = 1", "one").stale() == ()
+
+
+def test_a_change_to_what_another_cell_binds_anew_is_none_of_the_former_readers(notebook):
+    notebook("d = {}", "make")
+    notebook("n = len(d)", "use")
+    notebook("d = {}", "other")
+
+    assert notebook("d['a'] = 1", "change").stale() == ()
