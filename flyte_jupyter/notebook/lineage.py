@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from flyte_jupyter.notebook.lineage_code import differences
 from flyte_jupyter.notebook.lineage_node import Edge, Node, Origin, State
@@ -10,17 +11,19 @@ _SAID = 3
 """So many differences of one value are said."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Lineage:
     """The cells of a notebook and the values between them. It never changes; each step gives a new one.
 
     Args:
         nodes: the cells by id, in the order of their first execution.
         origins: the names' values by the cells that made them; the cell that was executed last wins.
+        modules: what cells use of the user's modules, with the digests of that as it is now.
     """
 
     nodes: Mapping[str, Node] = field(default_factory=dict)
     origins: Mapping[str, Origin] = field(default_factory=dict)
+    modules: Mapping[str, str] = field(default_factory=dict)
 
     def begun(self, node: Node, takes: Iterable[str]) -> "Lineage":
         """Let a cell begin that takes these names."""
@@ -37,6 +40,7 @@ class Lineage:
         deleted: Iterable[str] = (),
         changed: Iterable[str] = (),
         words: Mapping[str, str] | None = None,
+        uses: Mapping[str, str] | None = None,
         title: str = "",
     ) -> "Lineage":
         """Let it end.
@@ -49,6 +53,7 @@ class Lineage:
             deleted: the names that it deleted.
             changed: those of ``contents`` that it changed in place.
             words: small values in words, by name.
+            uses: what it uses of the user's modules, with the digests of that.
             title: what it is called now; as before if empty.
         """
         node = self.nodes.get(cell, Node(cell=cell))
@@ -63,9 +68,13 @@ class Lineage:
         gone = set(deleted)
         origins = {name: origin for name, origin in self.origins.items() if name not in gone}
         is_task = node.is_task or bool(runs)
-        node = replace(node, title=title or node.title, changed=kept)
+        node = replace(node, title=title or node.title, changed=kept, uses=dict(uses or {}))
         ended = replace(node, state=state, gave=dict(contents), words=told, runs=runs, is_task=is_task)
-        return Lineage({**self.nodes, cell: ended}, {**origins, **made})
+        return Lineage({**self.nodes, cell: ended}, {**origins, **made}, {**self.modules, **ended.uses})
+
+    def loaded(self, modules: Mapping[str, str]) -> "Lineage":
+        """Let parts of the user's modules have these digests now."""
+        return replace(self, modules={**self.modules, **modules})
 
     def origin(self, name: str) -> Origin | None:
         """Tell where a name's value comes from; None if no cell is known to have made it."""
@@ -90,6 +99,10 @@ class Lineage:
 
         A cell that failed counts as such if others take values from it.
         """
+        return self._stale
+
+    @cached_property
+    def _stale(self) -> tuple[str, ...]:
         links = [(edge.start, edge.end) for edge in self.edges()]
         found = {cell for cell, node in self.nodes.items() if node.state == "stale" or self.outdated(cell)}
         found |= {start for start, _ in links if self.nodes[start].state == "failed"}
@@ -119,6 +132,10 @@ class Lineage:
 
     def edges(self) -> tuple[Edge, ...]:
         """Give the values between cells: from the one that made a value to those that took it."""
+        return self._edges
+
+    @cached_property
+    def _edges(self) -> tuple[Edge, ...]:
         names: dict[tuple[str, str], list[str]] = {}
         for cell, node in self.nodes.items():
             for name, origin in self._taken(node):
@@ -161,6 +178,9 @@ class Lineage:
                 yield name, _differing(origin.content, changer.gave[name]) or since
             elif self._is_undone(node, name, origin):
                 yield name, f"`{name}` was made anew, without the change made here"
+        for name, content in node.uses.items():
+            if (now := self.modules.get(name, content)) != content:
+                yield name, _differing(content, now) or f"`{name}` changed"
 
     def _changer(self, node: Node, name: str, origin: Origin) -> Node | None:
         """Find the cell that has changed in place what another took before; not one that needs that one."""
@@ -182,13 +202,20 @@ class Lineage:
 
     def _needed(self, cell: str) -> set[str]:
         """Give the cells that a cell takes from, and those that these do."""
-        found, todo = set[str](), [cell]
+        if cell in self._known:
+            return self._known[cell]
+        found, todo = self._known.setdefault(cell, set()), [cell]
         while todo:
             for _, origin in self._taken(self.nodes[todo.pop()]):
                 if origin.cell not in found:
                     found.add(origin.cell)
                     todo.append(origin.cell)
         return found
+
+    @cached_property
+    def _known(self) -> dict[str, set[str]]:
+        """Keeps what ``_needed`` has found: many cells may have read what one cell changed."""
+        return {}
 
     def _change(self, name: str, origin: Origin) -> str:
         maker = self.nodes[origin.cell]

@@ -59,22 +59,20 @@ def code_content(value: Any) -> str:
         found = slice_of(func)
         return _explained(found.version, found.mapping)
     if isinstance(value, type) and of_class(value) is Origin.LOCAL:
-        return walked(value, lambda walk: walk.refer(value))
+        known = _walked.get(value)
+        if known is None or not known[1].holds():
+            known = _walked.put(value, walk_over(lambda walk: walk.refer(value)))
+        return str(known[0])
     return ""
 
 
-def walked(key: object, begin: Callable[[Walk], object]) -> str:
-    """Digest what a walk finds; it is walked again when something of it has changed."""
-    known = _walked.get(key)
-    if known is not None and known[1].holds():
-        return str(known[0])
+def walk_over(begin: Callable[[Walk], object]) -> tuple[str, Walk]:
+    """Digest what a walk finds; also give the walk, which tells whether that is still so."""
     walk = _Light()
     start = str(begin(walk))
     parts = tuple(walk.parts.values())
     lines = sorted(f"{part.name} {part.kind} {part.digest}" for part in parts)
-    content = _explained(digest("code", start, *lines), lambda: changes.mapping(parts))
-    _walked.put(key, (content, walk))
-    return content
+    return _explained(digest("code", start, *lines), lambda: changes.mapping(parts)), walk
 
 
 def differences(old: str, new: str) -> list[str]:

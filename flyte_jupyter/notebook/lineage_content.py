@@ -6,6 +6,7 @@ from typing import Any
 
 from flyte_jupyter.notebook.celltask.contents import data_digest
 from flyte_jupyter.notebook.lineage_code import code_content, function_of
+from flyte_jupyter.notebook.lineage_modules import imported
 from flyte_jupyter.notebook.lineage_weight import is_heavy
 from flyte_jupyter.runs.run import Run
 from flyte_jupyter.tasks.slicing.shown import shown
@@ -16,7 +17,12 @@ _new = count(1)
 
 
 def content_of(value: Any) -> str:
-    """Digest a value so that equal ones can be told; one too large or without content is always new."""
+    """Digest a value so that equal ones can be told; one too large or without content is always new.
+
+    What a module defines counts by its name: whether it has changed is told by ``lineage_modules``.
+    """
+    if name := _safely(lambda: imported(value)):
+        return f"imported {name}"
     if function_of(value) is not None or isinstance(value, type):
         return _safely(lambda: code_content(value) or data_digest(value, {})) or _unequal()
     if isinstance(value, Run):

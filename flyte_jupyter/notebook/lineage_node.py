@@ -41,6 +41,7 @@ class Node:
         gave: the names that it bound or changed, with the digests of the values.
         changed: those of them that it changed in place.
         words: small values among them, in words.
+        uses: what it uses of the user's modules, with the digests of that.
         runs: the runs that it started.
         is_task: whether the cell is a task, or runs one.
     """
@@ -54,6 +55,7 @@ class Node:
     gave: Mapping[str, str] = field(default_factory=dict)
     changed: tuple[str, ...] = ()
     words: Mapping[str, str] = field(default_factory=dict)
+    uses: Mapping[str, str] = field(default_factory=dict)
     runs: tuple[str, ...] = ()
     is_task: bool = False
 

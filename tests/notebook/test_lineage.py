@@ -1,6 +1,10 @@
 """The notebook's graph: where values come from, and what is out of date."""
 
+import importlib
+import os
 import re
+import sys
+import time
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
@@ -312,3 +316,83 @@ def test_a_change_to_what_another_cell_binds_anew_is_none_of_the_former_readers(
     notebook("d = {}", "other")
 
     assert notebook("d['a'] = 1", "change").stale() == ()
+
+
+@pytest.fixture
+def module(tmp_path, monkeypatch):
+    """A local module that can be edited."""
+    monkeypatch.syspath_prepend(tmp_path)
+    names = []
+
+    def write(text, name="feat"):
+        file = tmp_path / f"{name}.py"
+        file.write_text(text)
+        os.utime(file, (time.time(), time.time() + len(names)))  # a later one than before
+        names.append(name)
+        importlib.invalidate_caches()
+
+    write("W = 2\ndef weigh(x): return x * W\ndef other(): return 1\n")
+    yield write
+    for name in names:
+        sys.modules.pop(name, None)
+
+
+@pytest.fixture
+def using(notebook, module):
+    notebook("%load_ext autoreload\n%autoreload 2\nimport feat\nfrom feat import weigh", "imports")
+    notebook("def helper(x): return feat.weigh(x)", "helper")
+    notebook("a = feat.weigh(1)", "whole")
+    notebook("b = weigh(1)", "part")
+    notebook("c = helper(1)", "through")
+    notebook("d = feat.other()", "rest")
+    return notebook
+
+
+def test_an_edited_module_makes_stale_what_uses_that_part_of_it(using, module):
+    assert using("1", "look").stale() == ()
+    module("W = 10\ndef weigh(x): return x * W\ndef other(): return 1\n")
+    using("1", "look")
+    found = using("1", "look")
+
+    assert found.order() == ("helper", "whole", "part", "through")
+    assert found.changes("whole") == ("`feat.W` 2 -> 10",)
+    using("def helper(x): return feat.weigh(x)", "helper")
+    using("a = feat.weigh(1)", "whole")
+    using("b = weigh(1)", "part")
+    assert using("c = helper(1)", "through").stale() == ()
+    assert using("import feat\nfrom feat import weigh", "imports").stale() == ()
+
+
+def test_an_edited_comment_makes_nothing_stale(using, module):
+    module("# new\nW = 2\n\ndef weigh(x): return x * W  # the same\ndef other(): return 1\n")
+    using("1", "look")
+
+    assert using("1", "look").stale() == ()
+
+
+def test_a_file_that_is_not_loaded_again_makes_nothing_stale_until_it_is(notebook, module):
+    notebook("import feat, importlib", "imports")
+    notebook("a = feat.weigh(1)", "use")
+    module("W = 10\ndef weigh(x): return x * W\n")
+    assert notebook("1", "look").stale() == ()
+    assert notebook("1", "look").stale() == ()
+
+    assert notebook("importlib.reload(feat);", "again").stale() == ("use",)
+    assert notebook("a = feat.weigh(1)", "use").stale() == ()
+
+
+def test_a_value_set_in_a_module_counts(notebook, module):
+    notebook("import feat", "imports")
+    notebook("a = feat.weigh(1)", "use")
+
+    assert notebook("feat.W = 3", "set").changes("use") == ("`feat.W` 2 -> 3",)
+
+
+def test_a_module_that_a_module_imports_counts(notebook, module):
+    module("SIZE = 1\n", "inner")
+    module("import inner\ndef weigh(x): return x * inner.SIZE\n")
+    notebook("import feat, inner, importlib", "imports")
+    notebook("a = feat.weigh(1)", "use")
+    module("SIZE = 7\n", "inner")
+
+    assert notebook("importlib.reload(inner);", "again").changes("use") == ("`inner.SIZE` 1 -> 7",)
