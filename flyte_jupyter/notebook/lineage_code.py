@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Mapping
+from inspect import getattr_static
 from types import FunctionType
 from typing import Any
 
@@ -53,17 +54,39 @@ def function_of(value: Any) -> Any:
 
 
 def code_content(value: Any) -> str:
-    """Digest the slice of a function, task or class of the user's; empty for any other value."""
+    """Digest the slice of a function, task or class of the user's, or what wraps one; empty for any other."""
     func = function_of(value)
     if func is not None and not (isinstance(func, FunctionType) and of_function(func) is not Origin.LOCAL):
         found = slice_of(func)
         return _explained(found.version, found.mapping)
-    if isinstance(value, type) and of_class(value) is Origin.LOCAL:
-        known = _walked.get(value)
-        if known is None or not known[1].holds():
-            known = _walked.put(value, walk_over(lambda walk: walk.refer(value)))
-        return str(known[0])
-    return ""
+    if not _holds_code(value):
+        return ""
+    known = _walked.get(value)
+    if known is None or not known[1].holds():
+        known = _walked.put(value, walk_over(lambda walk: walk.refer(value)))
+    return str(known[0])
+
+
+def contents() -> Callable[[Any], str]:
+    """Give ``code_content`` for one moment: it looks at the class of many objects once."""
+    found: dict[int, str] = {}
+
+    def content(value: Any) -> str:
+        if isinstance(value, type):
+            known = found.get(id(value))
+            return known if known is not None else found.setdefault(id(value), code_content(value))
+        return code_content(value) if callable(value) or isinstance(value, TaskTemplate) else ""
+
+    return content
+
+
+def _holds_code(value: Any) -> bool:
+    """Whether it is a class of the user's, or something of a library that may hold code of the user's."""
+    if isinstance(value, type):
+        return of_class(value) is Origin.LOCAL
+    if isinstance(value, FunctionType):
+        return bool(value.__closure__)
+    return callable(value) and callable(getattr_static(value, "__wrapped__", None))
 
 
 def walk_over(begin: Callable[[Walk], object]) -> tuple[str, Walk]:

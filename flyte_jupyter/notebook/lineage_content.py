@@ -5,7 +5,7 @@ from itertools import count
 from typing import Any
 
 from flyte_jupyter.notebook.celltask.contents import data_digest
-from flyte_jupyter.notebook.lineage_code import code_content, function_of
+from flyte_jupyter.notebook.lineage_code import code_content, contents, function_of
 from flyte_jupyter.notebook.lineage_modules import imported
 from flyte_jupyter.notebook.lineage_weight import is_heavy
 from flyte_jupyter.runs.run import Run
@@ -29,7 +29,7 @@ def content_of(value: Any) -> str:
         return _safely(lambda: _of_run(value)) or _unequal()
     if is_heavy(value):
         return _unequal()
-    return _safely(lambda: data_digest(value, {}, code_content)) or _unequal()
+    return _safely(lambda: data_digest(value, {}, contents())) or _unequal()
 
 
 def words_of(name: str, value: Any) -> str:

@@ -255,6 +255,23 @@ def test_what_holds_code_is_another_value_with_it(notebook):
     assert notebook("steps = {'one': f}", "b").order() == ("c",)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "@functools.lru_cache\ndef f(x): return x + 1",
+        "@functools.singledispatch\ndef f(x): return x + 1",
+        "f = functools.partial(lambda x: x + 1)",
+        "class M:\n    def go(self, x): return x + 1\nf = M().go",
+    ],
+)
+def test_what_wraps_code_is_another_value_with_it(notebook, text):
+    notebook(f"import functools\n{text}", "a")
+    notebook("y = f(1)", "b")
+
+    assert notebook(f"import functools\n\n{text}", "a").stale() == ()
+    assert notebook(f"import functools\n{text.replace('+', '-')}", "a").stale() == ("b",)
+
+
 def test_large_data_that_a_class_reads_is_not_digested(notebook, monkeypatch):
     monkeypatch.setattr("flyte_jupyter.notebook.lineage_weight._LARGE", 1000)
     notebook(
