@@ -365,6 +365,21 @@ def test_of_an_edited_enum_only_the_members_are_named():
     assert [str(c) for c in after.diff(before.mapping())] == ["`Mode.B` <Mode.B: 2> -> <Mode.B: 4>"]
 
 
+def test_a_class_that_is_still_held_after_it_was_defined_anew_is_said_once():
+    text = "import enum\nclass Mode(enum.Enum):\n    A = 1\n    B = 2\n"
+    book = notebook(text, "def work(x=Mode.A): return Mode.B, x")
+    before = slice_of(book["work"])
+    book.run(text.replace("B = 2", "B = 4"))
+    after = slice_of(book["work"])
+
+    assert [str(c) for c in after.diff(before.mapping())] == [
+        "`Mode.B` <Mode.B: 2> -> <Mode.B: 4>",
+        "`x` changed (<Mode.A: 1>)",
+        "now uses two classes `Mode`",
+    ]
+    assert [str(c) for c in before.diff(after.mapping())][-1] == "no longer uses two classes `Mode`"
+
+
 def test_members_of_a_flag_that_are_looked_up_count_for_nothing():
     book = notebook("import enum\nclass F(enum.IntFlag):\n    A = 1\n    B = 2\ndef work(): return F.A")
     before = version_of(book["work"])
