@@ -295,6 +295,17 @@ def test_a_change_in_place_makes_stale_what_read_it_before(classes, text):
     assert classes("CFG['k']", "look").stale() == ()
 
 
+def test_a_list_that_grew_makes_stale_what_counted_it_before(notebook):
+    notebook("found = [1]", "make")
+    notebook("n = len(found)", "count")
+    notebook("found.append(2)", "grow")
+    notebook("m = len(found)", "later")
+
+    assert notebook("1", "look").stale() == ("count",)
+    assert notebook("n = len(found)", "count").stale() == ()
+    assert notebook("found.append(3)", "grow").stale() == ("count", "later")
+
+
 def test_an_attribute_of_a_class_that_is_set_is_said_by_its_values(classes):
     assert classes("M.f = 100", "change").changes("plain") == ("`M.f` 1 -> 100",)
 
