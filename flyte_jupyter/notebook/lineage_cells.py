@@ -14,9 +14,11 @@ from flyte_jupyter.engine.setup import process
 from flyte_jupyter.notebook.cells import Cell, Cells
 from flyte_jupyter.notebook.celltask.names import Names
 from flyte_jupyter.notebook.formed import line_of
-from flyte_jupyter.notebook.lineage import Lineage, Node, State
+from flyte_jupyter.notebook.lineage import Lineage
 from flyte_jupyter.notebook.lineage_content import content_of, words_of
+from flyte_jupyter.notebook.lineage_modules import Modules
 from flyte_jupyter.notebook.lineage_names import MAGIC, is_hidden, names_of, taken, title_of
+from flyte_jupyter.notebook.lineage_node import Node, State
 from flyte_jupyter.notebook.render.phases import BAD
 from flyte_jupyter.notebook.restored import is_restored
 from flyte_jupyter.tasks.template import TaskTemplate
@@ -65,10 +67,16 @@ class Following:
         self._cells = cells
         self._going: list[_Execution] = []
         self._open: dict[str, list[Run]] = {}
+        self._modules = Modules()
 
     @property
     def lineage(self) -> Lineage:
-        """The graph as it is now; cells whose runs went on in the background end with these."""
+        """The graph as it is now; cells whose runs went on in the background end with these.
+
+        Files of the user's modules are looked at here: they are edited elsewhere.
+        """
+        if changed := self._modules.changed():
+            self._lineage = self._lineage.loaded(changed)
         for cell, runs in self._open.copy().items():
             if all(run.done() for run in runs):
                 del self._open[cell]
@@ -99,13 +107,15 @@ class Following:
             return
         going = self._going.pop()
         gave, scope = self._gave(going), self._shell.user_ns
+        uses = self._uses(going)
         succeeded = bool(getattr(result, "success", True))
         key = going.node.cell
-        if not gave and not going.runs and not getattr(self._lineage.nodes.get(key), "took", None):
+        empty = not (gave or going.runs or uses)
+        if empty and not getattr(self._lineage.nodes.get(key), "took", None):
             self._lineage = self._lineage.without(key)
         if key not in self._lineage.nodes:
             failed = not succeeded and not going.node.text.lstrip().startswith(_NO_CODE)
-            if not (gave or going.runs or failed):
+            if empty and not failed:
                 return  # it has nothing to do with the notebook's values: a print, a help text
             self._lineage = self._lineage.begun(going.node, ())
         self._open.pop(key, None)
@@ -120,9 +130,18 @@ class Following:
             state=state,
             runs=tuple(run.name for run in going.runs),
             deleted=list(going.before.keys() - scope.keys()),
+            changed=_changed(going, gave, scope),
+            uses=uses,
             title=title_of(going.node.text, _ordered(gave, scope)) if gave else going.node.title,
             words={name: words for name in gave if (words := words_of(name, scope[name]))},
         )
+
+    def _uses(self, going: _Execution) -> dict[str, str]:
+        """Digest what a cell uses of the user's modules: after it, for it or its beginning loads them."""
+        scope = self._shell.user_ns
+        if any(isinstance(scope.get(name), ModuleType) for name in going.names.stores):
+            self._lineage = self._lineage.loaded(self._modules.changed(whole=True))
+        return self._modules.contents(going.names.dotted, scope)
 
     def __call__(self, run: "Run") -> "_Ending | None":
         """Take note of a run that begins; an observer of the engine."""
@@ -149,6 +168,12 @@ class Following:
                 if origin is None or origin.cell == going.node.cell or origin.content != content:
                     gave[name] = content
         return gave
+
+
+def _changed(going: _Execution, gave: Mapping[str, str], scope: Mapping[str, Any]) -> list[str]:
+    """Name what a cell has changed in place: it took the object, which is still there."""
+    may = set(going.names.changes).intersection(going.names.reads)
+    return [name for name in gave if name in may and going.before.get(name) is scope[name]]
 
 
 def rebound(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterable[str]:

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flyte_jupyter.notebook.celltask.names import Names
-from flyte_jupyter.notebook.lineage import Lineage, Node, Origin
+from flyte_jupyter.notebook.lineage import Lineage
 from flyte_jupyter.notebook.lineage_names import names_in, title_of
+from flyte_jupyter.notebook.lineage_node import Node, Origin
 from flyte_jupyter.notebook.sources import CodeCell, code_cells
 
 _AGAIN = "before it ran again"

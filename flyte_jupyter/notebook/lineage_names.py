@@ -12,7 +12,7 @@ from typing import Any
 
 from flyte_jupyter.notebook.body import python_of
 from flyte_jupyter.notebook.celltask.names import Names
-from flyte_jupyter.notebook.lineage_content import function_of
+from flyte_jupyter.notebook.lineage_code import function_of
 from flyte_jupyter.notebook.render.text import shorten
 from flyte_jupyter.notebook.sources import magics_in
 from flyte_jupyter.tasks.slicing.names import uses_of

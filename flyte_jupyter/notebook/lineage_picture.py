@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from flyte_jupyter.notebook.lineage import Lineage, Node, State
+from flyte_jupyter.notebook.lineage import Lineage
+from flyte_jupyter.notebook.lineage_node import Node, State
 from flyte_jupyter.notebook.render.graph import WIDE
 from flyte_jupyter.notebook.render.html import Html, escape, picture
 from flyte_jupyter.notebook.render.layout import Box, Drawing, arrange

@@ -2,11 +2,11 @@
 
 import ast
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from IPython.core.error import UsageError
-from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, no_var_expand
+from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, needs_local_scope, no_var_expand
 from traitlets import Enum, Float, TraitError, Unicode, observe, validate
 
 from flyte_jupyter.config import MODES, Settings
@@ -83,8 +83,12 @@ class FlyteMagics(Magics):
 
     @line_magic
     @no_var_expand
-    def flyte(self, line: str) -> Any:
+    @needs_local_scope
+    def flyte(self, line: str, local_ns: Mapping[str, Any] | None = None) -> Any:
         """Runs, tasks and what is kept of them: ``%flyte --help`` lists the sub-commands."""
+        if "$" in line or "{" in line:
+            names = {**self.here.names, **(local_ns or {})}
+            line = load("flyte_jupyter.notebook.expansion:expanded")(line, names)
         return load("flyte_jupyter.notebook.line_magic:run")(line, self.here)
 
     def defaults(self) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from IPython.core.error import UsageError
 from flyte_jupyter.notebook.body import awaits, python_of
 from flyte_jupyter.notebook.command import NAMED, Command, Given, run_of
 from flyte_jupyter.notebook.here import Here
-from flyte_jupyter.notebook.lineage import Node
 from flyte_jupyter.notebook.lineage_names import MAGIC
+from flyte_jupyter.notebook.lineage_node import Node
 from flyte_jupyter.notebook.lineage_picture import graph as drawn
 from flyte_jupyter.notebook.lineage_picture import name_of, reason, stale_words
 from flyte_jupyter.notebook.render.graph import alt, graph_html

@@ -46,6 +46,27 @@ def test_show_shows_the_card_of_a_variable_or_of_the_last_run(kernel):
         assert "add" in data["text/plain"]
 
 
+@pytest.mark.parametrize("name", ["$nm", "{nm}", "{kept['it'].name}", "{kept['it'].name + ''}"])
+def test_a_line_takes_values_as_other_magics_do(kernel, name):
+    kernel.run("nm = done.name\nkept = {'it': done}")
+
+    assert "add" in kernel.run(f"%flyte show {name}").displays[0]["text/plain"]
+
+
+def test_local_values_are_taken_before_those_of_the_notebook(kernel):
+    kernel.run("nm = 'none'\ndef look(run):\n    nm = run.name\n    %flyte show $nm")
+
+    assert "add" in kernel.run("look(done)").displays[0]["text/plain"]
+
+
+@pytest.mark.parametrize("given", ["x={'a':1}['a']", "x='{1: {2: 1}}[1][2]'", '"x=len({nm})"'])
+def test_the_braces_of_an_input_are_python_s_own(kernel, given):
+    kernel.run("nm, pick, y = 'one', 'add', 1")
+    line = given.replace("'a'", "\\'a\\'") if given.startswith("x={") else given
+
+    assert kernel.run(f"%flyte run $pick {line} y={{1:y}}[1]").value == "4"
+
+
 def test_logs_print_what_the_run_printed(kernel):
     assert "adding 5" in kernel.run("flyte.run(add, 5);\n%flyte logs last").stdout
 

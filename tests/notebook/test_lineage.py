@@ -1,14 +1,19 @@
 """The notebook's graph: where values come from, and what is out of date."""
 
+import importlib
+import os
 import re
+import sys
+import time
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 from flyte_jupyter.engine.setup import process
 from flyte_jupyter.notebook.cells import Cells
-from flyte_jupyter.notebook.lineage import Lineage, Node
+from flyte_jupyter.notebook.lineage import Lineage
 from flyte_jupyter.notebook.lineage_cells import connect
+from flyte_jupyter.notebook.lineage_node import Node
 from flyte_jupyter.notebook.lineage_picture import graph, sentences
 
 
@@ -179,3 +184,243 @@ def test_a_run_is_the_origin_of_what_its_cell_binds(notebook):
 
 def test_a_failing_cell_is_told(notebook):
     assert notebook("1 / 0", "a").state("a") == "failed"
+
+
+CLASSES = {
+    "rate": "RATE = 2\nCFG = {'k': 1}",
+    "defs": (
+        "import enum\ndef helper(x): return x * RATE\n"
+        "class M:\n    f = 1\n    def go(self): return self.f + CFG['k']\n"
+        "class E(enum.Enum):\n    A = 1"
+    ),
+    "plain": "plain = helper(5) + M().go() + E.A.value",
+}
+
+
+@pytest.fixture
+def classes(notebook):
+    for cell, text in CLASSES.items():
+        notebook(text, cell)
+    return notebook
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("f = 1", "f = 100", "`M.f` 1 -> 100"),
+        ("return self.f + CFG", "return self.f - CFG", "function `M.go` changed"),
+        ("A = 1", "A = 50", "`E.A` <E.A: 1> -> <E.A: 50>"),
+        ("class M:", "class M(dict):", "class `M` changed"),
+    ],
+)
+def test_a_class_that_is_defined_otherwise_is_another_value(classes, old, new, words):
+    found = classes(CLASSES["defs"].replace(old, new), "defs")
+
+    assert found.stale() == ("plain",)
+    assert words in found.changes("plain")
+    assert classes(CLASSES["plain"], "plain").stale() == ()
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("x: int = 1", "x: int = 2"),
+        ("x: int = 1", "x: int = 1\n    y: str = ''"),
+        ("x: int = 1", "x: float = 1"),
+    ],
+)
+@pytest.mark.parametrize("head", ["@dataclass\nclass P:", "class P(BaseModel):"])
+def test_the_fields_of_a_class_are_its_content(notebook, head, first, second):
+    text = f"from dataclasses import dataclass\nfrom pydantic import BaseModel\n{head}\n    {first}"
+    notebook(text, "a")
+    notebook("p = P()", "b")
+    notebook("q = p.x", "c")
+
+    assert notebook(f"# said otherwise\n{text}", "a").stale() == ()
+    assert notebook(text.replace(first, second), "a").order() == ("b", "c")
+    assert notebook("p = P()", "b").order() == ("c",)
+    assert notebook("q = p.x", "c").stale() == ()
+
+
+def test_a_class_that_is_run_again_unchanged_makes_nothing_stale(classes):
+    assert classes(CLASSES["defs"], "defs").stale() == ()
+
+
+def test_what_holds_code_is_another_value_with_it(notebook):
+    notebook("def f(x): return x + 1", "a")
+    notebook("steps = {'one': f}", "b")
+    notebook("y = steps['one'](1)", "c")
+    notebook("def f(x): return x + 2", "a")
+
+    assert notebook("steps = {'one': f}", "b").order() == ("c",)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "@functools.lru_cache\ndef f(x): return x + 1",
+        "@functools.singledispatch\ndef f(x): return x + 1",
+        "f = functools.partial(lambda x: x + 1)",
+        "class M:\n    def go(self, x): return x + 1\nf = M().go",
+    ],
+)
+def test_what_wraps_code_is_another_value_with_it(notebook, text):
+    notebook(f"import functools\n{text}", "a")
+    notebook("y = f(1)", "b")
+
+    assert notebook(f"import functools\n\n{text}", "a").stale() == ()
+    assert notebook(f"import functools\n{text.replace('+', '-')}", "a").stale() == ("b",)
+
+
+def test_large_data_that_a_class_reads_is_not_digested(notebook, monkeypatch):
+    monkeypatch.setattr("flyte_jupyter.notebook.lineage_weight._LARGE", 1000)
+    notebook(
+        "import numpy as np\nbig = np.zeros(1000)\nclass M:\n    def go(self): return big\nm = M()\nn = M()\nbig[0] = 1",
+        "a",
+    )
+    found = notebook("n = M()", "b")
+
+    assert found.origin("n").content == found.origin("m").content
+
+
+@pytest.mark.parametrize("text", ["CFG['k'] = 70", "CFG.update(k=70)", "CFG |= {'k': 70}", "del CFG['k']"])
+def test_a_change_in_place_makes_stale_what_read_it_before(classes, text):
+    number = classes("other = 1", "other").nodes["other"].number
+    found = classes(text, "change")
+
+    assert found.order() == ("defs", "plain")
+    assert found.changes("plain") == (f"`CFG` was changed since, in In[{number + 1}]",)
+    classes(CLASSES["defs"], "defs")
+    assert classes(CLASSES["plain"], "plain").stale() == ()
+    assert classes("CFG['k']", "look").stale() == ()
+
+
+def test_a_list_that_grew_makes_stale_what_counted_it_before(notebook):
+    notebook("found = [1]", "make")
+    notebook("n = len(found)", "count")
+    notebook("found.append(2)", "grow")
+    notebook("m = len(found)", "later")
+
+    assert notebook("1", "look").stale() == ("count",)
+    assert notebook("n = len(found)", "count").stale() == ()
+    assert notebook("found.append(3)", "grow").stale() == ("count", "later")
+
+
+def test_an_attribute_of_a_class_that_is_set_is_said_by_its_values(classes):
+    assert classes("M.f = 100", "change").changes("plain") == ("`M.f` 1 -> 100",)
+
+
+def test_a_change_that_is_taken_back_makes_nothing_stale(classes):
+    classes("CFG['k'] = 70", "change")
+
+    assert classes("CFG['k'] = 1", "back").stale() == ()
+
+
+def test_a_chain_of_changes_is_not_stale_by_itself(notebook):
+    for _ in range(2):
+        notebook("d = {}", "make")
+        notebook("d['a'] = 1", "one")
+        notebook("d['b'] = 2", "two")
+        assert notebook("n = len(d)", "use").stale() == ()
+    assert notebook("d['b'] = 2", "two").stale() == ()
+    notebook("d['b'] = 3", "two")
+    assert notebook("n = len(d)", "use").stale() == ()
+
+
+def test_what_is_made_anew_lacks_the_changes_that_were_made_to_it(notebook):
+    notebook("d = {}", "make")
+    notebook("d['a'] = 1", "one")
+    notebook("n = len(d)", "use")
+    found = notebook("d = {}", "make")
+
+    assert found.order() == ("one", "use")
+    assert found.changes("one") == ("`d` was made anew, without the change made here",)
+    assert notebook("d['a'] = 1", "one").stale() == ()
+
+
+def test_a_change_to_what_another_cell_binds_anew_is_none_of_the_former_readers(notebook):
+    notebook("d = {}", "make")
+    notebook("n = len(d)", "use")
+    notebook("d = {}", "other")
+
+    assert notebook("d['a'] = 1", "change").stale() == ()
+
+
+@pytest.fixture
+def module(tmp_path, monkeypatch):
+    """A local module that can be edited."""
+    monkeypatch.syspath_prepend(tmp_path)
+    names = []
+
+    def write(text, name="feat"):
+        file = tmp_path / f"{name}.py"
+        file.write_text(text)
+        os.utime(file, (time.time(), time.time() + len(names)))  # a later one than before
+        names.append(name)
+        importlib.invalidate_caches()
+
+    write("W = 2\ndef weigh(x): return x * W\ndef other(): return 1\n")
+    yield write
+    for name in names:
+        sys.modules.pop(name, None)
+
+
+@pytest.fixture
+def using(notebook, module):
+    notebook("%load_ext autoreload\n%autoreload 2\nimport feat\nfrom feat import weigh", "imports")
+    notebook("def helper(x): return feat.weigh(x)", "helper")
+    notebook("a = feat.weigh(1)", "whole")
+    notebook("b = weigh(1)", "part")
+    notebook("c = helper(1)", "through")
+    notebook("d = feat.other()", "rest")
+    return notebook
+
+
+def test_an_edited_module_makes_stale_what_uses_that_part_of_it(using, module):
+    assert using("1", "look").stale() == ()
+    module("W = 10\ndef weigh(x): return x * W\ndef other(): return 1\n")
+    using("1", "look")
+    found = using("1", "look")
+
+    assert found.order() == ("helper", "whole", "part", "through")
+    assert found.changes("whole") == ("`feat.W` 2 -> 10",)
+    using("def helper(x): return feat.weigh(x)", "helper")
+    using("a = feat.weigh(1)", "whole")
+    using("b = weigh(1)", "part")
+    assert using("c = helper(1)", "through").stale() == ()
+    assert using("import feat\nfrom feat import weigh", "imports").stale() == ()
+
+
+def test_an_edited_comment_makes_nothing_stale(using, module):
+    module("# new\nW = 2\n\ndef weigh(x): return x * W  # the same\ndef other(): return 1\n")
+    using("1", "look")
+
+    assert using("1", "look").stale() == ()
+
+
+def test_a_file_that_is_not_loaded_again_makes_nothing_stale_until_it_is(notebook, module):
+    notebook("import feat, importlib", "imports")
+    notebook("a = feat.weigh(1)", "use")
+    module("W = 10\ndef weigh(x): return x * W\n")
+    assert notebook("1", "look").stale() == ()
+    assert notebook("1", "look").stale() == ()
+
+    assert notebook("importlib.reload(feat);", "again").stale() == ("use",)
+    assert notebook("a = feat.weigh(1)", "use").stale() == ()
+
+
+def test_a_value_set_in_a_module_counts(notebook, module):
+    notebook("import feat", "imports")
+    notebook("a = feat.weigh(1)", "use")
+
+    assert notebook("feat.W = 3", "set").changes("use") == ("`feat.W` 2 -> 3",)
+
+
+def test_a_module_that_a_module_imports_counts(notebook, module):
+    module("SIZE = 1\n", "inner")
+    module("import inner\ndef weigh(x): return x * inner.SIZE\n")
+    notebook("import feat, inner, importlib", "imports")
+    notebook("a = feat.weigh(1)", "use")
+    module("SIZE = 7\n", "inner")
+
+    assert notebook("importlib.reload(inner);", "again").changes("use") == ("`inner.SIZE` 1 -> 7",)

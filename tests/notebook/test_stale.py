@@ -227,3 +227,69 @@ def test_wrong_usage_is_one_line(book, line):
 
     assert done.status == "error"
     assert done.reply["ename"] == "UsageError"
+
+
+CODE = {
+    "imports": (
+        "%load_ext autoreload\n%autoreload 2\nimport sys, enum\nsys.path.insert(0, '.')\n"
+        "import feat\nfrom feat import weigh"
+    ),
+    "values": "RATE = 2\nCFG = {'k': 1}",
+    "defs": (
+        "def helper(x): return x * RATE\n"
+        "class M:\n    f = 1\n    def go(self): return self.f + CFG['k']\n"
+        "class E(enum.Enum):\n    A = 1"
+    ),
+    "clean": "%%flyte_task clean --cache auto\ngood = helper(5) + M().go() + E.A.value + feat.weigh(1)",
+    "plain": "plain = helper(5) + M().go() + E.A.value + weigh(1)",
+}
+
+
+@pytest.fixture
+def code(tmp_path):
+    """A notebook whose cells use classes, values that change in place, and a module."""
+    (tmp_path / "feat.py").write_text("W = 2\ndef weigh(x): return x * W\n")
+    kernel = Kernel(tmp_path).load()
+    for name, text in CODE.items():
+        done = kernel.run(text, name)
+        assert done.status == "ok", done.traceback
+    assert lines(kernel.run("%flyte stale")) == ["nothing is out of date"]
+    yield kernel
+    kernel.close()
+
+
+@pytest.mark.parametrize(
+    ("cell", "old", "new", "words", "first", "value"),
+    [
+        ("defs", "f = 1", "f = 100", "`M.f` 1 -> 100", [], 114),
+        ("defs", "self.f + CFG", "self.f - CFG", "function `M.go` changed", [], 13),
+        ("defs", "A = 1", "A = 50", "`E.A` <E.A: 1> -> <E.A: 50>", [], 64),
+        ("further", "", "CFG['k'] = 70", "`CFG` was changed since", ["helper, M, E"], 84),
+        ("feat.py", "W = 2", "W = 10", "`feat.W` 2 -> 10", [], 23),
+    ],
+)
+def test_changes_of_what_code_is_made_of_are_brought_up_to_date(code, cell, old, new, words, first, value):
+    if cell == "feat.py":
+        file = code.folder / cell
+        file.write_text(file.read_text().replace(old, new))
+    else:
+        code.run(CODE[cell].replace(old, new) if old else new, cell)
+    why = code.run("%flyte why clean").stdout
+    stale = lines(code.run("%flyte stale"))
+    done = code.run("%flyte run --stale")
+
+    assert "would run" in why
+    assert words in stale[-1]
+    assert rerun(done) == [*first, "clean", "plain"]
+    assert code.run("good, plain").value == f"({value}, {value})"
+    assert lines(code.run("%flyte stale")) == ["nothing is out of date"]
+
+
+def test_what_is_run_again_or_edited_without_effect_leaves_all_as_it_is(code):
+    for name in ("defs", "values", "imports"):
+        code.run(CODE[name], name)
+    file = code.folder / "feat.py"
+    file.write_text("# weights\n" + file.read_text())
+
+    assert lines(code.run("%flyte stale")) == ["nothing is out of date"]
+    assert rerun(code.run("%flyte run --stale")) == []

@@ -357,6 +357,37 @@ def test_classes_of_all_kinds_count_by_content(text, old, new):
     assert version_of(notebook(book)["work"]) != version_of(notebook(book.replace(old, new))["work"])
 
 
+def test_of_an_edited_enum_only_the_members_are_named():
+    text = "import enum\nclass Mode(enum.Flag):\n    A = 1\n    B = 2\ndef work(): return Mode.A"
+    before = slice_of(notebook(text)["work"])
+    after = slice_of(notebook(text.replace("B = 2", "B = 4"))["work"])
+
+    assert [str(c) for c in after.diff(before.mapping())] == ["`Mode.B` <Mode.B: 2> -> <Mode.B: 4>"]
+
+
+def test_a_class_that_is_still_held_after_it_was_defined_anew_is_said_once():
+    text = "import enum\nclass Mode(enum.Enum):\n    A = 1\n    B = 2\n"
+    book = notebook(text, "def work(x=Mode.A): return Mode.B, x")
+    before = slice_of(book["work"])
+    book.run(text.replace("B = 2", "B = 4"))
+    after = slice_of(book["work"])
+
+    assert [str(c) for c in after.diff(before.mapping())] == [
+        "`Mode.B` <Mode.B: 2> -> <Mode.B: 4>",
+        "`x` changed (<Mode.A: 1>)",
+        "now uses two classes `Mode`",
+    ]
+    assert [str(c) for c in before.diff(after.mapping())][-1] == "no longer uses two classes `Mode`"
+
+
+def test_members_of_a_flag_that_are_looked_up_count_for_nothing():
+    book = notebook("import enum\nclass F(enum.IntFlag):\n    A = 1\n    B = 2\ndef work(): return F.A")
+    before = version_of(book["work"])
+    book.run("both = F(3), F.A | F.B")
+
+    assert version_of(book["work"]) == before
+
+
 def test_the_methods_of_a_parameter_s_type_count():
     text = "class P:\n    def total(self): return 1\ndef work(p: {}): return p.total()"
     for annotation in ("P", "'P'", "list[P]", "dict[str, P] | None"):

@@ -1,7 +1,7 @@
 """The digests of a cell's inputs: their content, the code in them, and which objects they share."""
 
 import gc
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import BuiltinFunctionType, CellType, FunctionType, ModuleType
 from typing import Any
 
@@ -99,15 +99,16 @@ def code_of(value: object, scope: dict[str, Any]) -> bool:
     return Walk(scope).refer(value) is not None
 
 
-def data_digest(value: object, known: Mapping[int, int]) -> str:
+def data_digest(value: object, known: Mapping[int, int], code: Callable[[object], str] = lambda _: "") -> str:
     """Digest a value for a comparison within this process; empty if it has no content.
 
     Args:
         value: the value.
         known: the numbers of objects that count as what they are, by their identity.
+        code: the content of a piece of code in it; empty for what counts by its name.
     """
     walk = Walk({})
-    writer = _Contents(walk.refer, "", {}, known)
+    writer = _Contents(lambda one: code(one) or walk.refer(one), "", {}, known)
     try:
         writer.add(value)
     except (OpaqueError, RecursionError):

@@ -24,6 +24,7 @@ class Names:
         changes: may be changed in place: by an assignment to an item or attribute, or a method.
         stores: those of ``changes`` whose items or attributes are assigned or deleted.
         unseen: why what it does cannot be followed: line and reason.
+        dotted: all names that it mentions, each with the attributes that it takes from it at once.
     """
 
     reads: tuple[str, ...] = ()
@@ -32,6 +33,7 @@ class Names:
     changes: tuple[str, ...] = ()
     stores: tuple[str, ...] = ()
     unseen: tuple[tuple[int, str], ...] = ()
+    dotted: tuple[tuple[str, ...], ...] = ()
 
     @classmethod
     def of(cls, tree: ast.Module) -> "Names":
@@ -46,6 +48,7 @@ class Names:
             changes=tuple(dict.fromkeys((*stored, *effects.calls(tree)))),
             stores=stored,
             unseen=tuple(effects.unseen(tree)),
+            dotted=tuple(dict.fromkeys(_dotted(tree))),
         )
 
 
@@ -238,6 +241,19 @@ def _outside(node: ast.stmt | ast.expr) -> Iterator[str]:
         instructions = list(dis.get_instructions(code))
         own = {i.argval for i in instructions if i.opname == "STORE_NAME"} if code is not top else set()
         yield from (i.argval for i in instructions if i.opname in _LOADS and i.argval not in own)
+
+
+def _dotted(node: ast.AST) -> Iterator[tuple[str, ...]]:
+    """Give the names in a tree, each with its attributes."""
+    inner, chain = node, list[str]()
+    while isinstance(inner, ast.Attribute):
+        chain.append(inner.attr)
+        inner = inner.value
+    if isinstance(inner, ast.Name):
+        yield (inner.id, *reversed(chain))
+        return
+    for child in ast.iter_child_nodes(inner):
+        yield from _dotted(child)
 
 
 def _lets_errors_through(expr: ast.expr) -> bool:

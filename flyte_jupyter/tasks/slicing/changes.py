@@ -1,7 +1,8 @@
 """What differs between two slices, in sentences."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast, get_args
 
 from flyte_jupyter.tasks.slicing.part import Kind, Part
@@ -9,6 +10,8 @@ from flyte_jupyter.tasks.slicing.part import Kind, Part
 _VALUES = ("constant", "unknown")
 _ROOT = "task"
 _TEXT = 120
+_SECOND = re.compile(r".+#\d+")
+"""The name of a part whose name another one has, too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,11 +51,23 @@ def between(old: Mapping[str, str], new: Mapping[str, str]) -> list[Change]:
     before, after = _by_name(old), _by_name(new)
     names = [*after, *(name for name in before if name not in after)]
     found = [change for name in names for change in _compare(before.get(name), after.get(name))]
+    found = list(_joined(found))
     inner = {change.name for change in found}
     return sorted(
         (c for c in found if c.kind != "class" or not any(n.startswith(f"{c.name}.") for n in inner)),
         key=_order,
     )
+
+
+def _joined(found: list[Change]) -> Iterator[Change]:
+    """Say only that there is a second class of a name: one that is still held after it was defined anew."""
+    second = {c.name for c in found if c.kind == "class" and _SECOND.fullmatch(c.name)}
+    for change in found:
+        word, uses, _ = change.sentence.partition(" uses ")
+        if change.name in second and uses:
+            yield replace(change, sentence=f"{word} uses two classes `{change.name.partition('#')[0]}`")
+        elif not any(change.name.startswith(f"{name}.") for name in second):
+            yield change
 
 
 def _line(part: Part, *, first: bool) -> str:

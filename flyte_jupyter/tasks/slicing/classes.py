@@ -1,6 +1,7 @@
 """The parts that a class of the user's brings: its form, its methods, its attributes and its bases."""
 
 import ast
+import enum
 import functools
 from collections.abc import Iterator
 from inspect import getattr_static
@@ -75,10 +76,15 @@ def _members(walk: "Walk", cls: type, label: str, *, generated: bool) -> Iterato
             mine = [f for f in funcs if _counts(f, generated=generated)]
             if mine:
                 yield name, " ".join(walk.refer(f) or "" for f in mine)
-        elif not (name.startswith("__") and name.endswith("__")):
+        elif not (name.startswith("__") and name.endswith("__")) and not _kept_by_enum(cls, name):
             token = walk.bind(value, f"{label}.{name}", (guards.entry, vars(cls), name), soft=True)
             if token:
                 yield name, token
+
+
+def _kept_by_enum(cls: type, name: str) -> bool:
+    """Tell whether an enum keeps its own books there: they follow from the members, and grow by look-ups."""
+    return isinstance(cls, enum.EnumMeta) and name.startswith("_") and name.endswith("_")
 
 
 def _functions(value: object) -> Iterator[object]:
