@@ -183,15 +183,25 @@ class Lineage:
                 yield name, _differing(content, now) or f"`{name}` changed"
 
     def _changer(self, node: Node, name: str, origin: Origin) -> Node | None:
-        """Find the cell that has changed in place what another took before; not one that needs that one."""
+        """Find the cell that has changed in place what another took, and took with an earlier change of it.
+
+        A cell that changes a value for the first time after others have read it is how notebooks go on: run
+        from top to bottom, these read the value as it was.
+        """
         now = self.origins.get(name)
         if now is None or now.cell in {origin.cell, node.cell} or now.base != origin.base:
             return None
         changer = self.nodes.get(now.cell)
         if changer is None or name not in changer.changed or now.content == origin.content:
             return None
+        earlier = self._places[changer.cell] < self._places[node.cell]
         later = changer.number > node.number and node.cell not in self._needed(now.cell)
-        return changer if later else None
+        return changer if earlier and later else None
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        """Number the cells by their first execution."""
+        return {cell: at for at, cell in enumerate(self.nodes)}
 
     def _is_undone(self, node: Node, name: str, origin: Origin) -> bool:
         """Whether a cell has changed an object in place that was made anew since."""
