@@ -9,6 +9,7 @@ from contextlib import contextmanager, nullcontext
 from types import ModuleType
 from typing import Any
 
+from flyte_jupyter.engine.setup import process
 from flyte_jupyter.notebook.celltask import kept, pickling
 from flyte_jupyter.notebook.celltask.body import Statements, on_loop
 from flyte_jupyter.notebook.celltask.contents import held_data
@@ -121,7 +122,7 @@ class Execution:
         self._before = dict(self._scope)
         context = dict(contextvars.copy_context())
         surroundings = Surroundings() if self.keeps else None
-        self._recorder = Recorder(self._shell) if self.keeps else None
+        self._recorder = Recorder(self._shell, str(process.setup.store().folder)) if self.keeps else None
         self.heap.watch()
         try:
             with self._recorder.following() if self._recorder else nullcontext():
@@ -190,6 +191,8 @@ class Execution:
             raise NotKept("it shows a widget, which lives in this kernel only")
         if recorder.files.effect:
             raise NotKept(recorder.files.effect)
+        if changed := recorder.files.changed:
+            raise NotKept(changed)
         changes = surroundings.changes(self.statements.body.source)
         if changes:
             raise NotKept(f"it changes {', '.join(changes)}")

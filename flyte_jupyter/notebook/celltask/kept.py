@@ -9,11 +9,11 @@ from typing import Any
 
 from flyte_jupyter.notebook.celltask import pickling, replay, surroundings, views
 from flyte_jupyter.notebook.celltask.contents import code_of, data_digest, holdings
-from flyte_jupyter.notebook.celltask.files import Stamp
 from flyte_jupyter.notebook.celltask.kinds import ATOMS, FIXED, Unrestorable, kind_of
 from flyte_jupyter.notebook.celltask.mutation import Heap
 from flyte_jupyter.notebook.celltask.pickling import NotKept
 from flyte_jupyter.notebook.celltask.reach import leads_to
+from flyte_jupyter.notebook.celltask.stamps import Stamp
 from flyte_jupyter.tasks.slicing.origins import Origin, of_module
 from flyte_jupyter.tasks.slicing.shown import shown
 
@@ -27,7 +27,7 @@ class Bundle:
         outputs: the outputs by name, each in a few words.
         made: when the cell ran.
         cell: the file name that the cell's code had.
-        files: the files that it read and wrote, as they were when it ended.
+        files: what it read outside of the notebook, as it was before, and what it wrote, as it was after.
     """
 
     data: bytes = field(repr=False)
@@ -133,14 +133,14 @@ def changes_of(heap: Heap) -> tuple[tuple[int, Any], ...]:
 
 
 def check(bundle: Bundle) -> None:
-    """Look at the files that a cell has read and written.
+    """Look at what a cell has read and written outside of the notebook.
 
     Raises:
-        NotKept: one is another one now.
+        NotKept: something is another one now.
     """
     for stamp in bundle.files:
         if not stamp.holds():
-            raise NotKept(f"the file {stamp.path} has changed")
+            raise NotKept(stamp.words)
 
 
 def read(bundle: Bundle, place: Place) -> Left:

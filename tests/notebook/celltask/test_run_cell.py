@@ -253,3 +253,106 @@ def test_the_record_of_a_run_has_its_task_and_outputs(shell):
 
     assert state.root.task == "notebook.add"
     assert state.phase.value == "SUCCEEDED"
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A working folder of the user's, apart from the store."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+COUNTING = "from pathlib import Path\np = Path('n.txt')\nn = int(p.read_text()) if p.exists() else 0\nn += 1\np.write_text(str(n))"
+
+
+def test_a_cell_that_changes_what_it_reads_is_not_kept(shell, here):
+    (here / "n.txt").write_text("0")
+    counts, notes = [], []
+    for _ in range(3):
+        notes.append(shell.cell(COUNTING, cache="auto")[1])
+        counts.append(shell.names["n"])
+
+    assert counts == [1, 2, 3]
+    assert all("not kept: it changes the file n.txt" in note for note in notes)
+
+
+@pytest.mark.parametrize("way", ["a", "r+", "a+"])
+def test_a_file_that_is_added_to_counts_as_read(shell, here, way):
+    (here / "log.txt").write_text("")
+    for _ in range(3):
+        _, note = shell.cell(
+            f"with open('log.txt', '{way}') as log:\n    log.seek(0, 2)\n    n = log.write('x')", cache="auto"
+        )
+
+    assert (here / "log.txt").read_text() == "xxx"
+    assert "it changes the file log.txt" in note
+
+
+@pytest.mark.parametrize(
+    "listing",
+    [
+        "import glob\nfound = sorted(glob.glob('*.csv'))",
+        "import os\nfound = sorted(os.listdir())",
+        "import os\nfound = sorted(e.name for e in os.scandir('.'))",
+        "from pathlib import Path\nfound = sorted(p.name for p in Path('.').iterdir())",
+    ],
+)
+def test_a_new_file_in_a_folder_that_is_listed_runs_again(shell, here, listing):
+    (here / "a.csv").write_text("1")
+    shell.cell(listing, cache="auto")
+    _, kept = shell.cell(listing, cache="auto")
+    (here / "b.csv").write_text("1")
+    shell.cell(listing, cache="auto")
+
+    assert "restored" in kept
+    assert shell.names["found"] == ["a.csv", "b.csv"]
+
+
+def test_a_file_that_was_missing_and_is_there_runs_again(shell, here):
+    cell = "try:\n    setting = open('cfg').read()\nexcept FileNotFoundError:\n    setting = ''"
+    shell.cell(cell, cache="auto")
+    _, kept = shell.cell(cell, cache="auto")
+    (here / "cfg").write_text("new")
+    shell.cell(cell, cache="auto")
+
+    assert "restored" in kept
+    assert shell.names["setting"] == "new"
+
+
+def test_many_files_and_hidden_ones_count(shell, here):
+    (here / ".data").mkdir()
+    files = [here / ".data" / f"{n}.txt" for n in range(300)]
+    for file in files:
+        file.write_text("1")
+    cell = "total = sum(int(open(f'.data/{n}.txt').read()) for n in range(300))"
+    shell.cell(cell, cache="auto")
+    _, kept = shell.cell(cell, cache="auto")
+    files[-1].write_text("5")
+    shell.cell(cell, cache="auto")
+
+    assert "restored" in kept
+    assert shell.names["total"] == 304
+
+
+def test_a_relative_path_counts_in_its_folder(shell, here, monkeypatch):
+    (here / "x.txt").write_text("here")
+    (here / "sub").mkdir()
+    (here / "sub" / "x.txt").write_text("there")
+    shell.cell("text = open('x.txt').read()", cache="auto")
+    monkeypatch.chdir(here / "sub")
+    shell.cell("text = open('x.txt').read()", cache="auto")
+
+    assert shell.names["text"] == "there"
+
+
+def test_a_file_that_is_moved_to_its_place_is_missed_when_gone(shell, here):
+    cell = "import os\nwith open('part', 'w') as f: f.write('x')\nos.replace('part', 'whole')"
+    shell.cell(cell, cache="auto")
+    _, kept = shell.cell(cell, cache="auto")
+    (here / "whole").unlink()
+    shell.cell(cell, cache="auto")
+
+    assert "restored" in kept
+    assert (here / "whole").exists()
