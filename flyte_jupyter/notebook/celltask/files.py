@@ -55,6 +55,21 @@ class Files:
             _following.remove(self)
 
     @property
+    def heard(self) -> frozenset[str]:
+        """The files that it opened."""
+        return frozenset({*self._read, *self._written})
+
+    @property
+    def written(self) -> frozenset[str]:
+        """Those that it wrote."""
+        return frozenset(self._written)
+
+    @property
+    def listed(self) -> tuple[str, ...]:
+        """The folders that it listed."""
+        return tuple(self._listed)
+
+    @property
     def changed(self) -> str:
         """Say what it changed after it had looked at it: it would do something else next time."""
         for path, stamp in self._read.items():

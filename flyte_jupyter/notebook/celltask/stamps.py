@@ -1,5 +1,6 @@
 """What lies outside of the notebook, at one moment: files, folders, variables of the environment."""
 
+import glob
 import os
 import time
 from dataclasses import dataclass
@@ -99,6 +100,28 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True)
+class Matches:
+    """The files that a pattern stands for."""
+
+    path: str
+    content: str
+
+    @property
+    def words(self) -> str:
+        """What is to be said if they are others now."""
+        return f"there are other files like {self.path} now"
+
+    @classmethod
+    def of(cls, pattern: str) -> "Matches":
+        """Look for them."""
+        return cls(pattern, _matches(pattern))
+
+    def holds(self) -> bool:
+        """Whether they still are the same."""
+        return _matches(self.path) == self.content
+
+
+@dataclass(frozen=True, slots=True)
 class Here:
     """The working folder, to which paths were relative."""
 
@@ -155,6 +178,10 @@ def _names(path: str) -> str:
         return digest("folder", *sorted(name for name in os.listdir(path) if name not in _TOOLS))  # noqa: PTH208 - as it was
     except OSError:
         return ""
+
+
+def _matches(pattern: str) -> str:
+    return digest("pattern", *sorted(glob.iglob(pattern, recursive=True)))  # noqa: PTH207 - as it is given
 
 
 def _value(name: str) -> str:

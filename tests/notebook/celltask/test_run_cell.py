@@ -356,3 +356,175 @@ def test_a_file_that_is_moved_to_its_place_is_missed_when_gone(shell, here):
 
     assert "restored" in kept
     assert (here / "whole").exists()
+
+
+READS = {
+    "read_csv": ("import polars as pl", "pl.read_csv('t.csv')['a'].to_list()"),
+    "scan_csv": ("import polars as pl", "pl.scan_csv('t.csv').collect()['a'].to_list()"),
+    "joined": (
+        "import os, polars as pl\nbase = os.getcwd()",
+        "pl.read_csv(os.path.join(base, 't.csv'))['a'].to_list()",
+    ),
+    "constant": ("import polars as pl\nsource = 't.csv'", "pl.read_csv(source)['a'].to_list()"),
+    "helper": (
+        "import polars as pl\nfrom pathlib import Path\ndef load(name): return pl.read_csv(Path.cwd() / name)",
+        "load('t.csv')['a'].to_list()",
+    ),
+    "pattern": ("import polars as pl", "pl.read_csv('t*.csv')['a'].to_list()"),
+    "listed": ("import polars as pl, glob", "[pl.read_csv(p)['a'][0] for p in glob.glob('*.csv')]"),
+    "pandas parquet": ("import pandas as pd", "pd.read_parquet('t.parquet')['a'].tolist()"),
+    "polars parquet": ("import polars as pl", "pl.read_parquet('t.parquet')['a'].to_list()"),
+    "read_table": (
+        "import pyarrow.parquet as pq",
+        "pq.read_table('t.parquet')['a'].to_pylist()",
+    ),
+    "sqlite": (
+        "import sqlite3, contextlib",
+        "[r[0] for r in contextlib.closing(sqlite3.connect('t.db')).thing.execute('select a from t')]",
+    ),
+    "read_sql": (
+        "import sqlite3, pandas as pd",
+        "(lambda c: (pd.read_sql('select a from t', c)['a'].tolist(), c.close())[0])(sqlite3.connect('t.db'))",
+    ),
+}
+
+
+def data_of(folder, value):
+    import sqlite3
+    from contextlib import closing
+
+    import polars as pl
+
+    frame = pl.DataFrame({"a": [value]})
+    frame.write_csv(folder / "t.csv")
+    frame.write_parquet(folder / "t.parquet")
+    (folder / "t.db").unlink(missing_ok=True)
+    with closing(sqlite3.connect(folder / "t.db")) as base, base:
+        base.execute("create table t (a int)")
+        base.execute("insert into t values (?)", [value])
+
+
+@pytest.mark.parametrize("way", READS)
+def test_a_file_that_is_read_by_compiled_code_runs_again_when_it_changes(shell, here, way):
+    setup, read = READS[way]
+    cell = f"found = {read}"
+    data_of(here, 1)
+    shell.plain(setup)
+    _, first = shell.cell(cell, cache="auto")
+    _, kept = shell.cell(cell, cache="auto")
+    data_of(here, 2)
+    shell.cell(cell, cache="auto")
+
+    assert first == ""
+    assert "restored" in kept
+    assert shell.names["found"] == [2]
+
+
+WRITES = {
+    "polars": "pl.DataFrame({'a': [1]}).write_csv('made.csv')",
+    "pandas": "pd.DataFrame({'a': [1]}).to_parquet('made.parquet')",
+    "beside another": "pl.read_csv('t.csv').write_parquet('made.parquet')",
+    "in a folder": "out = Path('out')\nout.mkdir(exist_ok=True)\npl.DataFrame({'a': [1]}).write_csv(out / 'made.csv')",
+}
+
+
+@pytest.mark.parametrize("way", WRITES)
+def test_a_file_that_is_written_by_compiled_code_is_missed_when_gone(shell, here, way):
+    data_of(here, 1)
+    shell.plain("import polars as pl, pandas as pd\nfrom pathlib import Path")
+    shell.cell(WRITES[way], cache="auto")
+    _, kept = shell.cell(WRITES[way], cache="auto")
+    (made,) = here.rglob("made.*")
+    made.unlink()
+    shell.cell(WRITES[way], cache="auto")
+    there = made.exists()
+    made.write_text("something else")
+    shell.cell(WRITES[way], cache="auto")
+
+    assert "restored" in kept
+    assert there
+    assert made.read_bytes() != b"something else"
+
+
+@pytest.mark.parametrize(
+    ("cell", "name"),
+    [
+        ("found = [pl.read_csv(f'{n}.csv')['a'][0] for n in 'ab']", "read_csv"),
+        ("found = [pl.read_csv(p)['a'][0] for p in table['path']]", "read_csv"),
+        ("import json\nfound = pl.read_csv(json.loads('[\"a.c\" , 1]')[0] + 'sv')['a'][0]", "read_csv"),
+        ("pl.DataFrame({'a': [1]}).write_parquet('a' + str(len('b')))", "write_parquet"),
+    ],
+)
+def test_a_file_whose_name_is_not_seen_is_not_kept(shell, here, cell, name):
+    (here / "a.csv").write_text("a\n1\n")
+    (here / "b.csv").write_text("a\n1\n")
+    shell.plain("import polars as pl\ntable = pl.DataFrame({'path': ['a.csv', 'b.csv']})")
+    _, note = shell.cell(cell, cache="auto")
+
+    assert f"not kept: it reads or writes files in a way that cannot be seen (`{name}`)" in note
+
+
+def test_a_table_that_is_written_to_a_text_or_a_buffer_is_kept(shell, here):
+    shell.plain("import polars as pl, io\nframe = pl.DataFrame({'a': [1]})")
+    for cell in ("text = frame.write_csv()", "back = pl.read_csv(io.BytesIO(b'a\\n1'))"):
+        shell.cell(cell, cache="auto")
+        _, note = shell.cell(cell, cache="auto")
+
+        assert "restored" in note
+
+
+def test_a_table_that_is_read_later_is_not_taken_for_the_one_of_before(shell, here):
+    data_of(here, 1)
+    shell.plain("import polars as pl\nlate = pl.scan_csv('t.csv')")
+    shell.cell("found = late.collect()['a'].to_list()", cache="auto")
+    data_of(here, 2)
+    shell.cell("found = late.collect()['a'].to_list()", cache="auto")
+
+    assert shell.names["found"] == [2]
+
+
+def test_a_table_that_a_cell_reads_and_writes_is_not_kept(shell, here):
+    data_of(here, 1)
+    cell = "import polars as pl\nt = pl.read_csv('t.csv')\n(t + 1).write_csv('t.csv')\nn = t['a'][0]"
+    counts = []
+    for _ in range(3):
+        _, note = shell.cell(cell, cache="auto")
+        counts.append(shell.names["n"])
+
+    assert counts == [1, 2, 3]
+    assert "it changes the file t.csv" in note
+
+
+def test_a_counter_that_begins_without_its_file_is_not_kept(shell, here):
+    counts = []
+    for _ in range(3):
+        _, note = shell.cell(COUNTING, cache="auto")
+        counts.append(shell.names["n"])
+
+    assert counts == [1, 2, 3]
+    assert "it changes the file n.txt" in note
+
+
+def test_a_file_that_is_asked_for_and_appears_runs_again(shell, here):
+    cell = "import os\nfound = os.path.exists('flag')"
+    shell.cell(cell, cache="auto")
+    _, kept = shell.cell(cell, cache="auto")
+    (here / "flag").write_text("")
+    shell.cell(cell, cache="auto")
+
+    assert "restored" in kept
+    assert shell.names["found"] is True
+
+
+@pytest.mark.parametrize("source", ["parts/*.csv", "parts/"])
+def test_a_new_file_beside_those_that_compiled_code_reads_runs_again(shell, here, source):
+    (here / "parts").mkdir()
+    (here / "parts" / "a.csv").write_text("a\n1\n")
+    cell = f"import polars as pl\nn = pl.read_csv('{source}').height"
+    shell.cell(cell, cache="auto")
+    _, kept = shell.cell(cell, cache="auto")
+    (here / "parts" / "b.csv").write_text("a\n2\n")
+    shell.cell(cell, cache="auto")
+
+    assert "restored" in kept
+    assert shell.names["n"] == 2
