@@ -6,11 +6,12 @@ import contextvars
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
 from flyte_jupyter.engine.setup import process
-from flyte_jupyter.notebook.celltask import kept, pickling
+from flyte_jupyter.notebook.celltask import kept, pickling, seeds
 from flyte_jupyter.notebook.celltask.body import Statements, on_loop
 from flyte_jupyter.notebook.celltask.contents import held_data
 from flyte_jupyter.notebook.celltask.kept import Bundle, Left, Place
@@ -96,7 +97,8 @@ class Execution:
         try:
             self._check_code()
             left = self._left()
-            return kept.take(left, self._place(self._before), self._stamps())
+            bundle = kept.take(left, self._place(self._before), self._stamps())
+            return replace(bundle, drawn=self._drawn(left), seeded=self._is_seeded())
         except NotKept as reason:
             self.reason = str(reason)
         except Exception as error:  # noqa: BLE001 - looking at values runs their own code
@@ -106,7 +108,7 @@ class Execution:
     def read(self, bundle: Bundle) -> None:
         """Read what an earlier execution left behind; nothing of the notebook's data is changed."""
         if self.left is None:
-            kept.check(bundle)
+            kept.check(bundle, seeded=seeds.was_seeded(self._shell))
             self.statements.define()
             self.left = kept.read(bundle, self._place(dict(self._scope)))
             self.made = bundle.made
@@ -186,6 +188,15 @@ class Execution:
 
     def _is_hidden(self, name: str) -> bool:
         return bool(_HIDDEN.fullmatch(name)) or name in self._shell.user_ns_hidden
+
+    def _drawn(self, left: Left) -> dict[str, str]:
+        """Say from where random numbers were drawn, unless the cell has begun by seeding them."""
+        own = seeds.seeded_first(self.statements.body.tree, self._scope)
+        return self._surroundings.drawn(set(left.random) - own) if self._surroundings else {}
+
+    def _is_seeded(self) -> bool:
+        names = self._unheard.names if self._unheard else set()
+        return seeds.was_seeded(self._shell) or seeds.seeds(names)
 
     def _stamps(self) -> tuple[Stamp, ...]:
         heard = self._recorder.files.stamps() if self._recorder else ()

@@ -28,6 +28,8 @@ class Bundle:
         made: when the cell ran.
         cell: the file name that the cell's code had.
         files: what it read outside of the notebook, as it was before, and what it wrote, as it was after.
+        drawn: from which states of generators it drew random numbers, by module.
+        seeded: whether somebody had seeded them.
     """
 
     data: bytes = field(repr=False)
@@ -35,6 +37,8 @@ class Bundle:
     made: float
     cell: str = field(default="", repr=False)
     files: tuple[Stamp, ...] = field(default=(), repr=False)
+    drawn: Mapping[str, str] = field(default_factory=dict, repr=False)
+    seeded: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,8 +136,12 @@ def changes_of(heap: Heap) -> tuple[tuple[int, Any], ...]:
     return tuple(found)
 
 
-def check(bundle: Bundle) -> None:
+def check(bundle: Bundle, *, seeded: bool) -> None:
     """Look at what a cell has read and written outside of the notebook.
+
+    Args:
+        bundle: what it left behind.
+        seeded: whether somebody has seeded random numbers in this kernel.
 
     Raises:
         NotKept: something is another one now.
@@ -141,6 +149,9 @@ def check(bundle: Bundle) -> None:
     for stamp in bundle.files:
         if not stamp.holds():
             raise NotKept(stamp.words)
+    # Where nobody asks for the same numbers again, any are as good as the first ones.
+    if (seeded or bundle.seeded) and not surroundings.is_where(bundle.drawn):
+        raise NotKept("its random numbers begin elsewhere")
 
 
 def read(bundle: Bundle, place: Place) -> Left:

@@ -60,6 +60,11 @@ class Unheard:
         self.reason = ""
         self.stamps: tuple[Stamp, ...] = ()
 
+    @property
+    def names(self) -> set[str]:
+        """All names in the code that the cell leads to."""
+        return self._reached.names
+
     def compare(self, files: Files, bound: Mapping[str, Any]) -> None:
         """Look at the files again, when the cell has run.
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import random
 
 import pytest
 from IPython.core.displaypub import DisplayPublisher
@@ -528,3 +529,54 @@ def test_a_new_file_beside_those_that_compiled_code_reads_runs_again(shell, here
 
     assert "restored" in kept
     assert shell.names["n"] == 2
+
+
+DRAWS = {
+    "numpy": ("import numpy as np", "np.random.seed({})", "x = float(np.random.rand())"),
+    "random": ("import random", "random.seed({})", "x = random.random()"),
+}
+
+
+@pytest.mark.parametrize("way", DRAWS)
+def test_another_seed_gives_other_numbers_and_the_same_one_the_same(shell, way):
+    setup, seed, draw = DRAWS[way]
+    found, notes = [], []
+    shell.plain(setup)
+    for number in (1, 2, 1):
+        shell.plain(seed.format(number))
+        notes.append(shell.cell(draw, cache="auto")[1])
+        found.append(shell.names["x"])
+
+    assert found[0] == found[2] != found[1]
+    assert notes[1] == ""
+
+
+def test_numbers_drawn_after_others_are_not_those_of_before(shell):
+    shell.plain("import random\nrandom.seed(1)")
+    shell.cell("x = random.random()", cache="auto")
+    first = shell.names["x"]
+    shell.cell("x = random.random()", cache="auto")
+
+    assert shell.names["x"] != first
+
+
+def test_a_seed_that_comes_later_than_the_kept_numbers_counts(shell):
+    shell.plain("import random")
+    shell.cell("x = random.random()", cache="auto")
+    _, kept = shell.cell("x = random.random()", cache="auto")
+    shell.plain("random.seed(1)")
+    _, note = shell.cell("x = random.random()", cache="auto")
+
+    assert "restored" in kept
+    assert note == ""
+    assert shell.names["x"] == random.Random(1).random()
+
+
+@pytest.mark.parametrize("seed", ["np.random.seed(3)", "fix(3)"])
+def test_a_cell_that_seeds_first_is_restored_wherever_it_begins(shell, seed):
+    shell.plain("import numpy as np\ndef fix(n): np.random.seed(n)")
+    shell.cell(f"{seed}\nx = float(np.random.rand())", cache="auto")
+    shell.plain("np.random.rand()")
+    _, note = shell.cell(f"{seed}\nx = float(np.random.rand())", cache="auto")
+
+    assert "restored" in note
