@@ -39,6 +39,13 @@ def shows_code(frame: FrameType | None) -> bool:
     return next(_files(frame), "").endswith(_SHOWING)
 
 
+def wants_it_new(frame: FrameType | None) -> bool:
+    """Whether a folder that is there already is an error for who makes it."""
+    if frame is None or frame.f_code.co_filename.endswith("tempfile.py"):  # which looks for a free name
+        return False
+    return not frame.f_locals.get("exist_ok", False)
+
+
 def _files(frame: FrameType | None) -> Iterator[str]:
     while frame is not None:
         yield frame.f_code.co_filename

@@ -113,7 +113,7 @@ class Files:
         elif event in _LISTS:
             self._list(path)
         elif not (path.endswith(_CODE) and callers.shows_code(frame)):
-            self._open(event, args, path)
+            self._open(event, args, path, frame)
 
     def _change(self, event: str, args: tuple[Any, ...], path: str) -> None:
         # A file of the cell's own: it wrote it and takes it away.
@@ -127,8 +127,9 @@ class Files:
         if path not in self._listed:
             self._listed[path] = Listing.of(path)
 
-    def _open(self, event: str, args: tuple[Any, ...], path: str) -> None:
+    def _open(self, event: str, args: tuple[Any, ...], path: str, frame: FrameType | None) -> None:
         reads, writes = _way(event, args)
+        reads = reads or (event == "os.mkdir" and callers.wants_it_new(frame))
         for one in (path, f"{path}-wal") if event == "sqlite3.connect" else (path,):
             if reads and one not in self._written and one not in self._read:
                 found = look(one)

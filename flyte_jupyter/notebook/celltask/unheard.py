@@ -2,6 +2,7 @@
 
 import ast
 import glob
+import io
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from flyte_jupyter.notebook.celltask import native
+from flyte_jupyter.notebook.celltask.built import built
 from flyte_jupyter.notebook.celltask.candidates import is_pattern, joined, looks_like_path, texts_in
 from flyte_jupyter.notebook.celltask.files import Files
 from flyte_jupyter.notebook.celltask.reached import Reached
-from flyte_jupyter.notebook.celltask.stamps import Absent, File, Here, Matches, Stamp, look
+from flyte_jupyter.notebook.celltask.stamps import Absent, File, Here, Matches, Stamp, Variable, look
 
 _ASKS = frozenset(
     {"access", "exists", "getctime", "getmtime", "getsize", "is_dir", "is_file", "isdir", "isfile", "lexists"}
@@ -50,12 +52,13 @@ class Unheard:
         self._reached = Reached.by(func, inputs)
         self._readers = native.readers(self._reached)
         self._writers = native.writers(self._reached, tree)
-        self._asks = not self._reached.names.isdisjoint(_ASKS)
+        self._asks = not self._reached.names.isdisjoint(_ASKS) or bool(self._readers and _tries(tree))
         self._only_written = native.only_written(tree, inputs)
         self._lazy = native.lazy(inputs)
         self._meant: set[str] = set()
         self._patterns: dict[str, Stamp] = {}
         self._before = {path: _seen(path) for path in self._paths(())}
+        self._variables = self._environment()
         self._start = time.time_ns() - _BEHIND
         self.reason = ""
         self.stamps: tuple[Stamp, ...] = ()
@@ -73,7 +76,7 @@ class Unheard:
             bound: what the cell has bound, by name.
         """
         paths = list(self._paths(bound.values()))
-        if self._readers:
+        if self._readers or self._asks:  # the size of a file counts, too
             paths += [path for folder in files.listed for path in _beneath(folder)]
         known = {os.path.abspath(path): path for path in paths}  # noqa: PTH100 - no links
         user = {path: given for path, given in known.items() if not files.is_machinery(path)}
@@ -81,7 +84,7 @@ class Unheard:
         there = {stamp.path for stamp in found if isinstance(stamp, File)}
         relative = any(not Path(given).is_absolute() for path, given in user.items() if path in there)
         here = [Here(str(Path.cwd()))] if relative or (self._asks and found) else []
-        self.stamps = (*found, *self._patterns.values(), *here)
+        self.stamps = (*found, *self._patterns.values(), *here, *self._variables)
         for pattern, stamp in self._patterns.items():
             if not stamp.holds():
                 self._changes(pattern)
@@ -89,7 +92,8 @@ class Unheard:
 
     def _paths(self, more: Iterable[Any]) -> Iterator[str]:
         """Give the paths that the cell may use: also those of patterns, and of what is in folders."""
-        texts = [*self._reached.texts, *texts_in([*self._inputs.values(), *self._reached.values, *more])]
+        texts = [*self._reached.texts, *built(self._tree, self._inputs)]
+        texts += texts_in([*self._inputs.values(), *self._reached.values, *more])
         for text, is_joined in joined(texts).items():
             yield text
             if looks_like_path(text) and not is_joined:
@@ -98,6 +102,13 @@ class Unheard:
                 yield from self._matching(os.path.join(text, "**", "*"))  # noqa: PTH118 - a pattern
             elif self._readers and is_pattern(text):
                 yield from self._matching(text)
+
+    def _environment(self) -> tuple[Stamp, ...]:
+        """Look at the variables of the environment that the code may ask for."""
+        if self._reached.names.isdisjoint({"environ", "environb", "getenv"}):
+            return ()
+        texts = {*self._reached.texts, *texts_in([*self._inputs.values(), *self._reached.values])}
+        return tuple(Variable.of(text) for text in sorted(texts) if text.isidentifier())
 
     def _matching(self, pattern: str) -> Iterator[str]:
         found = os.path.abspath(pattern)  # noqa: PTH100 - no links
@@ -142,6 +153,8 @@ class Unheard:
 
     def _unseen(self, there: set[str], files: Files, values: Mapping[str, Any]) -> str:
         """Say which reader or writer may have used files that are not known."""
+        if any(_is_open(value) for value in self._reached.values):
+            return "it goes on with a file that is open"
         if self._lazy:
             return f"its input `{self._lazy}` reads files only when it is used"
         names = [*self._readers, *self._writers]
@@ -156,6 +169,18 @@ class Unheard:
         if len(there) > _MOST or (is_unknown and not (listed and there)):
             return f"it reads or writes files in a way that cannot be seen (`{names[0]}`)"
         return ""
+
+
+def _tries(tree: ast.Module) -> bool:
+    return any(isinstance(node, ast.Try) for node in ast.walk(tree))
+
+
+def _is_open(value: Any) -> bool:
+    """Whether a value is a file of the user's: the streams of the notebook are none."""
+    if not isinstance(value, io.FileIO | io.BufferedIOBase | io.TextIOWrapper):
+        return False
+    name = getattr(value, "name", None)
+    return isinstance(name, str) and not name.startswith("<")
 
 
 def _seen(path: str) -> _Seen:

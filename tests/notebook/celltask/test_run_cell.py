@@ -580,3 +580,64 @@ def test_a_cell_that_seeds_first_is_restored_wherever_it_begins(shell, seed):
     _, note = shell.cell(f"{seed}\nx = float(np.random.rand())", cache="auto")
 
     assert "restored" in note
+
+
+CHANGES = {
+    "size of listed": (
+        "import os\nopen('a.csv', 'w').write('1')",
+        "v = [os.path.getsize(f) for f in os.listdir()]",
+        "open('a.csv', 'w').write('123')",
+        [3],
+    ),
+    "asked by an f-string": (
+        "import os\nn = 3",
+        "v = os.path.exists(f'flag{n}')",
+        "open('flag3', 'w').close()",
+        True,
+    ),
+    "environment": (
+        "import os\nos.environ['FLYTE_T'] = '1'",
+        "v = os.environ.get('FLYTE_T')",
+        "os.environ['FLYTE_T'] = '2'",
+        "2",
+    ),
+    "environment in a helper": (
+        "import os\nos.environ['FLYTE_T'] = '1'\ndef g(): return os.getenv('FLYTE_T')",
+        "v = g()",
+        "os.environ['FLYTE_T'] = '2'",
+        "2",
+    ),
+    "folder that was new": (
+        "import os",
+        "try:\n    os.mkdir('m'); v = 'new'\nexcept FileExistsError: v = 'old'",
+        "",
+        "old",
+    ),
+    "compiled code that fails at first": (
+        "import polars as pl",
+        (
+            "try: v = pl.read_csv('n.csv')['a'][0] + 1\nexcept Exception: v = 1\n"
+            "pl.DataFrame({'a': [v]}).write_csv('n.csv')"
+        ),
+        "",
+        2,
+    ),
+    "open file": (
+        "open('t.txt', 'w').write('ab')\nf = open('t.txt')\ndef r(): return f.read(1)",
+        "v = r()",
+        "",
+        "b",
+    ),
+}
+
+
+@pytest.mark.parametrize("way", CHANGES)
+def test_what_is_different_outside_the_notebook_runs_again(shell, here, monkeypatch, way):
+    monkeypatch.setenv("FLYTE_T", "")
+    setup, cell, change, value = CHANGES[way]
+    shell.plain(setup)
+    shell.cell(cell, cache="auto")
+    shell.plain(change or "pass")
+    shell.cell(cell, cache="auto")
+
+    assert shell.names["v"] == value
