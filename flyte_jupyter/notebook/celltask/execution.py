@@ -192,7 +192,8 @@ class Execution:
     def _drawn(self, left: Left) -> dict[str, str]:
         """Say from where random numbers were drawn, unless the cell has begun by seeding them."""
         own = seeds.seeded_first(self.statements.body.tree, self._scope)
-        return self._surroundings.drawn(set(left.random) - own) if self._surroundings else {}
+        found = self._surroundings.drawn(set(left.random) - own) if self._surroundings else {}
+        return {**found, **(self._unheard.drawn if self._unheard else {})}
 
     def _is_seeded(self) -> bool:
         names = self._unheard.names if self._unheard else set()

@@ -119,7 +119,7 @@ class Surroundings:
 def is_where(drawn: Mapping[str, str]) -> bool:
     """Whether generators now are in the states with these digests."""
     now = _random_states()
-    return all(_digest(now[module]) == content for module, content in drawn.items())
+    return all(_digest(now.get(module, _MISSING)) == content for module, content in drawn.items())
 
 
 def restore_randomness(states: Mapping[str, Any]) -> None:

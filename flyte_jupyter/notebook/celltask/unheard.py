@@ -26,6 +26,8 @@ _ASKS = frozenset(
 _RECENT = 100_000_000  # nanoseconds: two changes in less may show one time
 _BEHIND = 10_000_000  # nanoseconds by which the clock of a file system may be behind
 _MOST = 1000
+_MANY = 256
+"""More texts than these are data, unless the code is seen to use files without being heard."""
 
 Facts = tuple[int, ...]
 """What tells whether a file was changed; empty for none, one number for a folder."""
@@ -57,7 +59,7 @@ class Unheard:
         self._lazy = native.lazy(inputs)
         self._meant: set[str] = set()
         self._patterns: dict[str, Stamp] = {}
-        self._before = {path: _seen(path) for path in self._paths(())}
+        self._before = {_full(path): _seen(path) for path in self._paths(())}
         self._variables = self._environment()
         self._start = time.time_ns() - _BEHIND
         self.reason = ""
@@ -67,6 +69,13 @@ class Unheard:
     def names(self) -> set[str]:
         """All names in the code that the cell leads to."""
         return self._reached.names
+
+    @property
+    def drawn(self) -> dict[str, str]:
+        """Name the generator that nobody can look at, if the code draws from it."""
+        reached = self._reached
+        draws = not reached.names.isdisjoint({"sample", "shuffle"}) and "seed" not in set(reached.texts)
+        return {"polars": "not seen"} if draws and "polars" in reached.packages else {}
 
     def compare(self, files: Files, bound: Mapping[str, Any]) -> None:
         """Look at the files again, when the cell has run.
@@ -78,7 +87,7 @@ class Unheard:
         paths = list(self._paths(bound.values()))
         if self._readers or self._asks:  # the size of a file counts, too
             paths += [path for folder in files.listed for path in _beneath(folder)]
-        known = {os.path.abspath(path): path for path in paths}  # noqa: PTH100 - no links
+        known = {_full(path): path for path in paths}
         user = {path: given for path, given in known.items() if not files.is_machinery(path)}
         found = [stamp for path in user for stamp in self._stamp(path, files)]
         there = {stamp.path for stamp in found if isinstance(stamp, File)}
@@ -93,11 +102,13 @@ class Unheard:
     def _paths(self, more: Iterable[Any]) -> Iterator[str]:
         """Give the paths that the cell may use: also those of patterns, and of what is in folders."""
         texts = [*self._reached.texts, *built(self._tree, self._inputs)]
-        texts += texts_in([*self._inputs.values(), *self._reached.values, *more])
+        held = list(texts_in([*self._inputs.values(), *self._reached.values, *more]))
+        if len(held) <= _MANY or self._readers or self._writers or self._asks:
+            texts += held
         for text, is_joined in joined(texts).items():
             yield text
             if looks_like_path(text) and not is_joined:
-                self._meant.add(os.path.abspath(text))  # noqa: PTH100 - no links
+                self._meant.add(_full(text))
             if self._readers and Path(text).is_dir() and not _is_above(text):
                 yield from self._matching(os.path.join(text, "**", "*"))  # noqa: PTH118 - a pattern
             elif self._readers and is_pattern(text):
@@ -111,13 +122,13 @@ class Unheard:
         return tuple(Variable.of(text) for text in sorted(texts) if text.isidentifier())
 
     def _matching(self, pattern: str) -> Iterator[str]:
-        found = os.path.abspath(pattern)  # noqa: PTH100 - no links
+        found = _full(pattern)
         self._patterns.setdefault(found, Matches.of(found))
         yield from glob.iglob(pattern, recursive=True)  # noqa: PTH207 - as it is given
 
     def _stamp(self, path: str, files: Files) -> Iterator[Stamp]:
         """Say how a file was found, and see whether the cell has changed it."""
-        seen, now = self._before.get(path) or self._before.get(os.path.relpath(path)), _facts(path)
+        seen, now = self._before.get(path), _facts(path)
         if not now:
             if seen is not None and seen.facts and path not in files.written:
                 self._changes(path)
@@ -169,6 +180,10 @@ class Unheard:
         if len(there) > _MOST or (is_unknown and not (listed and there)):
             return f"it reads or writes files in a way that cannot be seen (`{names[0]}`)"
         return ""
+
+
+def _full(path: str) -> str:
+    return os.path.abspath(path)  # noqa: PTH100 - no links
 
 
 def _tries(tree: ast.Module) -> bool:
