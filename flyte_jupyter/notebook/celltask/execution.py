@@ -5,18 +5,22 @@ import asyncio
 import contextvars
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
-from flyte_jupyter.notebook.celltask import kept, pickling
+from flyte_jupyter.engine.setup import process
+from flyte_jupyter.notebook.celltask import kept, pickling, seeds
 from flyte_jupyter.notebook.celltask.body import Statements, on_loop
 from flyte_jupyter.notebook.celltask.contents import held_data
 from flyte_jupyter.notebook.celltask.kept import Bundle, Left, Place
 from flyte_jupyter.notebook.celltask.mutation import Heap
 from flyte_jupyter.notebook.celltask.pickling import NotKept
 from flyte_jupyter.notebook.celltask.replay import Recorder, safe
+from flyte_jupyter.notebook.celltask.stamps import Stamp
 from flyte_jupyter.notebook.celltask.surroundings import Surroundings
+from flyte_jupyter.notebook.celltask.unheard import Unheard
 from flyte_jupyter.tasks.source import Slice, slice_of
 
 _HIDDEN = re.compile(r"_+|_i+|_i?\d+|_ih|_oh|_dh|In|Out|exit|quit|get_ipython|_exit_code|__\w+__")
@@ -64,6 +68,7 @@ class Execution:
         self._bound: dict[str, Any] = {}
         self._deleted: tuple[str, ...] = ()
         self._recorder: Recorder | None = None
+        self._unheard: Unheard | None = None
 
     def run(self) -> "Execution":
         """Run the statements in the notebook's names."""
@@ -91,8 +96,9 @@ class Execution:
             return None
         try:
             self._check_code()
-            files = self._recorder.files.stamps() if self._recorder else ()
-            return kept.take(self._left(), self._place(self._before), files)
+            left = self._left()
+            bundle = kept.take(left, self._place(self._before), self._stamps())
+            return replace(bundle, drawn=self._drawn(left), seeded=self._is_seeded())
         except NotKept as reason:
             self.reason = str(reason)
         except Exception as error:  # noqa: BLE001 - looking at values runs their own code
@@ -102,7 +108,7 @@ class Execution:
     def read(self, bundle: Bundle) -> None:
         """Read what an earlier execution left behind; nothing of the notebook's data is changed."""
         if self.left is None:
-            kept.check(bundle)
+            kept.check(bundle, seeded=seeds.was_seeded(self._shell))
             self.statements.define()
             self.left = kept.read(bundle, self._place(dict(self._scope)))
             self.made = bundle.made
@@ -121,7 +127,8 @@ class Execution:
         self._before = dict(self._scope)
         context = dict(contextvars.copy_context())
         surroundings = Surroundings() if self.keeps else None
-        self._recorder = Recorder(self._shell) if self.keeps else None
+        self._unheard = self._look_around() if self.keeps else None
+        self._recorder = Recorder(self._shell, str(process.setup.store().folder)) if self.keeps else None
         self.heap.watch()
         try:
             with self._recorder.following() if self._recorder else nullcontext():
@@ -131,6 +138,11 @@ class Execution:
             self.context = {var: value for var, value in now if context.get(var, _MISSING) is not value}
             self._compare()
         self._surroundings = surroundings
+
+    def _look_around(self) -> Unheard | None:
+        with suppress(Exception):  # the cell runs all the same
+            return Unheard(self._func, self.statements.body.tree, self.inputs)
+        return None
 
     async def _arun(self) -> None:
         with self._around():
@@ -177,6 +189,20 @@ class Execution:
     def _is_hidden(self, name: str) -> bool:
         return bool(_HIDDEN.fullmatch(name)) or name in self._shell.user_ns_hidden
 
+    def _drawn(self, left: Left) -> dict[str, str]:
+        """Say from where random numbers were drawn, unless the cell has begun by seeding them."""
+        own = seeds.seeded_first(self.statements.body.tree, self._scope)
+        found = self._surroundings.drawn(set(left.random) - own) if self._surroundings else {}
+        return {**found, **(self._unheard.drawn if self._unheard else {})}
+
+    def _is_seeded(self) -> bool:
+        names = self._unheard.names if self._unheard else set()
+        return seeds.was_seeded(self._shell) or seeds.seeds(names)
+
+    def _stamps(self) -> tuple[Stamp, ...]:
+        heard = self._recorder.files.stamps() if self._recorder else ()
+        return (*heard, *(self._unheard.stamps if self._unheard else ()))
+
     def _left(self) -> Left:
         """Gather what it left behind.
 
@@ -190,6 +216,13 @@ class Execution:
             raise NotKept("it shows a widget, which lives in this kernel only")
         if recorder.files.effect:
             raise NotKept(recorder.files.effect)
+        if changed := recorder.files.changed:
+            raise NotKept(changed)
+        if self._unheard is None:
+            raise NotKept("the files that it may use cannot be looked at")
+        self._unheard.compare(recorder.files, self._bound)
+        if self._unheard.reason:
+            raise NotKept(self._unheard.reason)
         changes = surroundings.changes(self.statements.body.source)
         if changes:
             raise NotKept(f"it changes {', '.join(changes)}")

@@ -19,7 +19,7 @@ from flyte_jupyter.types.pickles import FORMAT, pickle_of
 
 _PLAIN = (bool, int, float, str, type(None))
 _OUTPUT = "cell"
-_FORM = "1"
+_FORM = "2"
 
 
 class CellInterface(Interface):

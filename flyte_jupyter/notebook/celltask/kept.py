@@ -9,12 +9,12 @@ from typing import Any
 
 from flyte_jupyter.notebook.celltask import pickling, replay, surroundings, views
 from flyte_jupyter.notebook.celltask.contents import code_of, data_digest, holdings
-from flyte_jupyter.notebook.celltask.files import Stamp
 from flyte_jupyter.notebook.celltask.kinds import ATOMS, FIXED, Unrestorable, kind_of
 from flyte_jupyter.notebook.celltask.libraries import is_libraries
 from flyte_jupyter.notebook.celltask.mutation import Heap
 from flyte_jupyter.notebook.celltask.pickling import NotKept
 from flyte_jupyter.notebook.celltask.reach import leads_to
+from flyte_jupyter.notebook.celltask.stamps import Stamp
 from flyte_jupyter.tasks.slicing.origins import Origin, of_module
 from flyte_jupyter.tasks.slicing.shown import shown
 
@@ -28,7 +28,9 @@ class Bundle:
         outputs: the outputs by name, each in a few words.
         made: when the cell ran.
         cell: the file name that the cell's code had.
-        files: the files that it read and wrote, as they were when it ended.
+        files: what it read outside of the notebook, as it was before, and what it wrote, as it was after.
+        drawn: from which states of generators it drew random numbers, by module.
+        seeded: whether somebody had seeded them.
     """
 
     data: bytes = field(repr=False)
@@ -36,6 +38,8 @@ class Bundle:
     made: float
     cell: str = field(default="", repr=False)
     files: tuple[Stamp, ...] = field(default=(), repr=False)
+    drawn: Mapping[str, str] = field(default_factory=dict, repr=False)
+    seeded: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,15 +141,22 @@ def changes_of(heap: Heap) -> tuple[tuple[int, Any], ...]:
     return tuple(found)
 
 
-def check(bundle: Bundle) -> None:
-    """Look at the files that a cell has read and written.
+def check(bundle: Bundle, *, seeded: bool) -> None:
+    """Look at what a cell has read and written outside of the notebook.
+
+    Args:
+        bundle: what it left behind.
+        seeded: whether somebody has seeded random numbers in this kernel.
 
     Raises:
-        NotKept: one is another one now.
+        NotKept: something is another one now.
     """
     for stamp in bundle.files:
         if not stamp.holds():
-            raise NotKept(f"the file {stamp.path} has changed")
+            raise NotKept(stamp.words)
+    # Where nobody asks for the same numbers again, any are as good as the first ones.
+    if (seeded or bundle.seeded) and not surroundings.is_where(bundle.drawn):
+        raise NotKept("its random numbers begin elsewhere")
 
 
 def read(bundle: Bundle, place: Place) -> Left:

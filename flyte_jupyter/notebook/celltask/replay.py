@@ -24,15 +24,16 @@ class Recorder:
 
     Args:
         shell: the interactive shell.
+        store: the folder in which results are kept.
     """
 
-    def __init__(self, shell: Any) -> None:
+    def __init__(self, shell: Any, store: str = "") -> None:
         self._shell = shell
         self._busy = threading.local()
         self._threads = {thread.ident for thread in threading.enumerate()}
         self.shown: list[Shown] = []
         self.results: list[Any] = []
-        self.files = Files(self.hears)
+        self.files = Files(self.hears, store)
 
     @property
     def has_widgets(self) -> bool:

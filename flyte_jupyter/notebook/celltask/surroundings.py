@@ -4,10 +4,11 @@ import importlib
 import os
 import sys
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from flyte_jupyter.ids import digest
 from flyte_jupyter.tasks.environment import environments
 
 _MISSING = "not loaded"
@@ -106,6 +107,20 @@ class Surroundings:
             and (self._random[module] is not _MISSING or "random" in text)
         }
 
+    def drawn(self, changed: Container[str]) -> dict[str, str]:
+        """Give the digests of the states from which generators began, by module.
+
+        Args:
+            changed: those whose states are different now.
+        """
+        return {module: _digest(state) for module, state in self._random.items() if module in changed}
+
+
+def is_where(drawn: Mapping[str, str]) -> bool:
+    """Whether generators now are in the states with these digests."""
+    now = _random_states()
+    return all(_digest(now.get(module, _MISSING)) == content for module, content in drawn.items())
+
 
 def restore_randomness(states: Mapping[str, Any]) -> None:
     """Let generators go on where they were."""
@@ -120,6 +135,12 @@ def _random_states() -> dict[str, Any]:
     }
 
 
+def _digest(state: Any) -> str:
+    if state is _MISSING:
+        return ""
+    return digest("random", *(x.tobytes().hex() if hasattr(x, "tobytes") else repr(x) for x in state))
+
+
 def _look(module: str, look: Callable[[], Any]) -> Any:
     if module not in sys.modules:
         return _MISSING
@@ -130,7 +151,7 @@ def _look(module: str, look: Callable[[], Any]) -> Any:
 
 
 def _alike(a: Any, b: Any) -> bool:
-    if isinstance(a, str) or isinstance(b, str):
+    if a is _MISSING or b is _MISSING:
         return a is b
     return len(a) == len(b) and all(_equal(x, y) for x, y in zip(a, b, strict=True))
 

@@ -147,3 +147,18 @@ def test_what_the_line_cannot_mean_is_said_in_one_line(kernel):
 
         assert word in done.stderr
         assert done.status == "error"
+
+
+def test_a_library_that_asks_what_the_machine_is_starts_no_program(kernel):
+    kernel.run(
+        "from sklearn.ensemble import HistGradientBoostingClassifier\nX, y = [[n] for n in range(9)], [0] * 4 + [1] * 5"
+    )
+    cell = CACHED + "model = HistGradientBoostingClassifier(max_iter=2, random_state=0).fit(X, y)"
+    first, again = kernel.run(cell), kernel.run(cell)
+
+    assert "not kept" not in "".join(d["text/plain"] for d in first.displays)
+    assert "restored" in again.displays[-1]["text/plain"]
+    assert (
+        "not kept"
+        in kernel.run(CACHED + "import subprocess\nm = subprocess.run(['uname'])").displays[-1]["text/plain"]
+    )

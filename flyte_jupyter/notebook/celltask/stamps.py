@@ -1,0 +1,196 @@
+"""What lies outside of the notebook, at one moment: files, folders, variables of the environment."""
+
+import glob
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from flyte_jupyter.ids import digest
+from flyte_jupyter.loading import load
+
+_SETTLED = 0.1
+"""Clocks of file systems are coarse: a file changed twice within this many seconds may show one time."""
+
+_TOOLS = frozenset({"__pycache__", ".ipynb_checkpoints"})
+
+
+class Stamp(Protocol):
+    """Something as it was."""
+
+    @property
+    def words(self) -> str:
+        """What is to be said if it is another one now."""
+
+    def holds(self) -> bool:
+        """Whether it still is what it was."""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file.
+
+    Args:
+        path: where it is.
+        size: its bytes; -1 for a folder.
+        time: when it was changed; 0 where that cannot tell whether it is the same.
+        content: the hash of its content.
+    """
+
+    path: str
+    size: int
+    time: int
+    content: str
+
+    @property
+    def words(self) -> str:
+        """What is to be said if it is another one now."""
+        return f"the file {self.path} has changed"
+
+    def holds(self) -> bool:
+        """Whether it still is what it was."""
+        try:
+            facts = Path(self.path).stat()
+            if self.size < 0:
+                return Path(self.path).is_dir()
+            if facts.st_size != self.size:
+                return False
+            return facts.st_mtime_ns == self.time or _hash(self.path) == self.content
+        except OSError:
+            return False
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """No file."""
+
+    path: str
+
+    @property
+    def words(self) -> str:
+        """What is to be said if there is one now."""
+        return f"there is a file {self.path} now"
+
+    def holds(self) -> bool:
+        """Whether there still is none."""
+        return not os.path.lexists(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The names in a folder."""
+
+    path: str
+    content: str
+
+    @property
+    def words(self) -> str:
+        """What is to be said if they are others now."""
+        return f"there are other files in {self.path} now"
+
+    @classmethod
+    def of(cls, path: str) -> "Listing":
+        """Look into a folder."""
+        return cls(path, _names(path))
+
+    def holds(self) -> bool:
+        """Whether they still are the same."""
+        return _names(self.path) == self.content
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """The files that a pattern stands for."""
+
+    path: str
+    content: str
+
+    @property
+    def words(self) -> str:
+        """What is to be said if they are others now."""
+        return f"there are other files like {self.path} now"
+
+    @classmethod
+    def of(cls, pattern: str) -> "Matches":
+        """Look for them."""
+        return cls(pattern, _matches(pattern))
+
+    def holds(self) -> bool:
+        """Whether they still are the same."""
+        return _matches(self.path) == self.content
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """The working folder, to which paths were relative."""
+
+    path: str
+
+    @property
+    def words(self) -> str:
+        """What is to be said if it is another one now."""
+        return "the working folder is another one"
+
+    def holds(self) -> bool:
+        """Whether it still is the same."""
+        return str(Path.cwd()) == self.path
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A variable of the environment; its value is not written down, it may be a secret."""
+
+    name: str
+    content: str
+
+    @property
+    def words(self) -> str:
+        """What is to be said if it is another one now."""
+        return f"the environment variable {self.name} has changed"
+
+    @classmethod
+    def of(cls, name: str) -> "Variable":
+        """Look at a variable."""
+        return cls(name, _value(name))
+
+    def holds(self) -> bool:
+        """Whether it still is the same."""
+        return _value(self.name) == self.content
+
+
+def look(path: str) -> File | Absent | None:
+    """Look at a file; None if it is nothing that can be read twice."""
+    try:
+        if Path(path).is_dir():
+            return File(path, -1, 0, "")
+        if not Path(path).is_file():
+            return None if os.path.lexists(path) else Absent(path)
+        facts = Path(path).stat()
+        settled = time.time() - facts.st_mtime > _SETTLED
+        return File(path, facts.st_size, facts.st_mtime_ns if settled else 0, _hash(path))
+    except (OSError, ValueError):
+        return None
+
+
+def _names(path: str) -> str:
+    try:
+        return digest("folder", *sorted(name for name in os.listdir(path) if name not in _TOOLS))  # noqa: PTH208 - as it was
+    except OSError:
+        return ""
+
+
+def _matches(pattern: str) -> str:
+    return digest("pattern", *sorted(glob.iglob(pattern, recursive=True)))  # noqa: PTH207 - as it is given
+
+
+def _value(name: str) -> str:
+    return digest("variable", os.environ[name]) if name in os.environ else ""
+
+
+def _hash(path: str) -> str:
+    found = load("xxhash:xxh3_128")()
+    with Path(path).open("rb") as file:
+        while data := file.read(1 << 20):
+            found.update(data)
+    return str(found.hexdigest())
