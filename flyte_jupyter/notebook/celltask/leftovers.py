@@ -5,6 +5,7 @@ import io
 import os
 import re
 from collections import OrderedDict
+from types import MappingProxyType
 from typing import Any
 
 _EMPTY: tuple[dict[Any, Any], ...] = ({}, OrderedDict())
@@ -13,7 +14,9 @@ _VIEWS = {type(getattr(d, name)()): name for d in _EMPTY for name in ("keys", "v
 
 def is_one(value: Any) -> bool:
     """Whether it is one of these."""
-    return type(value) in {re.Match, *_VIEWS} or (isinstance(value, io.TextIOWrapper) and value.closed)
+    return type(value) in {re.Match, MappingProxyType, *_VIEWS} or (
+        isinstance(value, io.TextIOWrapper) and value.closed
+    )
 
 
 def parts(value: Any) -> Any:
@@ -25,6 +28,8 @@ def parts(value: Any) -> Any:
     if (view := _VIEWS.get(type(value))) is not None:
         (viewed,) = gc.get_referents(value)  # pickled by its items, it would be a view of another dict
         return _view, (viewed, view)
+    if type(value) is MappingProxyType:
+        return MappingProxyType, tuple(gc.get_referents(value))  # likewise
     if isinstance(value, io.TextIOWrapper):
         return _closed_file, (str(value.name), getattr(value, "mode", "r"), value.encoding, value.errors)
     made = (value.re, value.string, value.pos, value.endpos)

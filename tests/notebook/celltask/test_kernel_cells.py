@@ -63,6 +63,17 @@ def test_what_is_equal_and_not_the_same_is_a_change(kernel):
     assert kernel.run("prices, rec").value == "([Decimal('1.50')], {'z': -0.0})"
 
 
+def test_a_restored_view_of_a_mapping_shows_what_is_put_into_it(kernel):
+    kernel.run("import types\nmemo = {'a': 1}")
+    cell = CACHED + "mp = types.MappingProxyType(memo)"
+    kernel.run(cell)
+    again = kernel.run(cell)
+    kernel.run("memo['new'] = 1")
+
+    assert "restored" in again.displays[-1]["text/plain"]
+    assert kernel.run("mp['new']").value == "1"
+
+
 def test_the_result_of_a_restored_cell_is_an_output_of_it(kernel):
     cell = (
         CACHED
