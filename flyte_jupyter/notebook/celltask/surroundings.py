@@ -40,7 +40,13 @@ def _decimal() -> Any:
 
 def _logging() -> Any:
     root = sys.modules["logging"].root
-    return (root.level, len(root.handlers), root.disabled)
+    known = {name: getattr(one, "level", 0) for name, one in root.manager.loggerDict.items()}
+    levels = {name: level for name, level in known.items() if level}
+    return (root.level, len(root.handlers), root.disabled, levels)
+
+
+def _sklearn() -> Any:
+    return sys.modules["sklearn"].get_config()
 
 
 def _tasks() -> Any:
@@ -60,6 +66,8 @@ _FIXED: Mapping[str, tuple[str, Callable[[], Any]]] = MappingProxyType(
         "the error handling of numpy": ("numpy", lambda: dict(sys.modules["numpy"].geterr())),
         "the context of decimal": ("decimal", _decimal),
         "the handlers of logging": ("logging", _logging),
+        "the settings of scikit-learn": ("sklearn", _sklearn),
+        "the limit of recursion": ("sys", sys.getrecursionlimit),
         "the environments of tasks": ("sys", _tasks),
     }
 )
