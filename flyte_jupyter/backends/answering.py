@@ -132,7 +132,8 @@ class Answers:
             declared = {p.name: p.type for p in task.interface.inputs}
             values = task.interface.from_literals(lasting(parts, unpack_homed(inputs, ship.names), declared))
         assert self._submit is not None  # noqa: S101 - the engine gives one
-        result = await self._submit.acall(task, tuple(values.values()), {})
+        args, kwargs = task.interface.arguments(values)
+        result = await self._submit.acall(task, args, kwargs)
         packed = out.send(task.interface.outputs_to_literals(result), ship.home, ship.sent)
         return ("reply", number, True, packed, out.manifest)
 

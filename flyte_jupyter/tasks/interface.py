@@ -107,7 +107,9 @@ class Interface:
         return self._write(values, self._types, "input")
 
     def arguments(self, values: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Give named values as the arguments of a call."""
+        """Give named values as the arguments of a call: by position, where all are there and may be."""
+        if not self._keyword_only and len(values) == len(self._names):
+            return tuple(values[name] for name in self._names), {}
         only = inspect.Parameter.POSITIONAL_ONLY
         named = {name: values[name] for name in self._names if name in values}
         positional = [

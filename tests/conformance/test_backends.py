@@ -259,6 +259,20 @@ def test_bodies_call_other_tasks_in_both_colours(run, task, expected):
     assert all(a.phase.value == "SUCCEEDED" for a in handle.actions)
 
 
+@env.task
+def by_name(x: int, /, y: int = 2, *, z: int = 3) -> int:
+    return x * 100 + y * 10 + z
+
+
+@env.task
+def calls_by_name() -> list[int]:
+    return [by_name(1, z=5), by_name(1, 4), by_name(2, y=1, z=0)]
+
+
+def test_arguments_go_by_position_and_by_name(run):
+    assert run(calls_by_name).outputs() == ([125, 143, 210],)
+
+
 def test_calls_go_deep(run):
     assert run(s_down, 6).outputs() == (6,)
 
