@@ -118,10 +118,9 @@ def _shipment(task: TaskSpec, piece: Slice) -> Shipment:
     made = _by_value(task, _pickled(task, ships), ships, func.__globals__)
     if missing:
         values = "; ".join(f"{name}: {what}" for name, what in missing.items())
-        warnings.warn(
-            f"{task.name} goes to its worker as a pickle, as not all of it can be written as code: {values}",
-            stacklevel=2,
-        )
+        why = f"as not all of it can be written as code: {values}"
+        told = f"{task.name} goes to its worker as a pickle, {why}"
+        warnings.warn_explicit(told, UserWarning, func.__code__.co_filename, func.__code__.co_firstlineno)
     return made
 
 
