@@ -201,7 +201,8 @@ class Execution:
 
     def _stamps(self) -> tuple[Stamp, ...]:
         heard = self._recorder.files.stamps() if self._recorder else ()
-        return (*heard, *(self._unheard.stamps if self._unheard else ()))
+        settings = self._surroundings.settings if self._surroundings else ()
+        return (*heard, *(self._unheard.stamps if self._unheard else ()), *settings)
 
     def _left(self) -> Left:
         """Gather what it left behind.

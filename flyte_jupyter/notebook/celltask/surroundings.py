@@ -5,6 +5,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Container, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -73,10 +74,39 @@ _FIXED: Mapping[str, tuple[str, Callable[[], Any]]] = MappingProxyType(
 )
 """State that a kept result does not bring back: a cell that changes it is not kept."""
 
+_READ = (
+    "the options of pandas", "the print options of numpy", "the error handling of numpy",
+    "the context of decimal", "the settings of scikit-learn",
+)  # fmt: skip
+"""State that results depend on; what is not loaded yet has the state that it begins with."""
+
 _RANDOM: Mapping[str, tuple[str, str]] = MappingProxyType(
     {"random": ("getstate", "setstate"), "numpy.random": ("get_state", "set_state")}
 )
 """Generators of random numbers: what they go on with afterwards is kept and brought back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What other cells may set, as it was before a cell ran.
+
+    Args:
+        what: which setting, a key of ``_FIXED``.
+        content: its digest.
+    """
+
+    what: str
+    content: str
+
+    def holds(self) -> bool:
+        """Whether it is still the same."""
+        now = _look(*_FIXED[self.what])
+        return now is _MISSING or digest("setting", repr(now)) == self.content
+
+    @property
+    def words(self) -> str:
+        """Say that it is not."""
+        return f"{self.what} was set otherwise then"
 
 
 class Surroundings:
@@ -99,6 +129,12 @@ class Surroundings:
         # What modules change when they are imported, they change again: imports are done again.
         imports = len(sys.modules) > self._modules
         return tuple(what for what in found if not (imports and what in _WORDS and _WORDS[what] not in text))
+
+    @property
+    def settings(self) -> tuple[Setting, ...]:
+        """What other cells may have set."""
+        found = {what: self._fixed[what] for what in _READ if self._fixed[what] is not _MISSING}
+        return tuple(Setting(what, digest("setting", repr(value))) for what, value in found.items())
 
     def randomness(self, text: str) -> dict[str, Any]:
         """Give the states of generators that are different now.

@@ -77,6 +77,30 @@ def test_a_cell_that_changes_the_process_is_not_kept(kernel, text, reason):
     kernel.run("sklearn.set_config(transform_output='default')")
 
 
+@pytest.mark.parametrize(
+    ("name", "other", "same"),
+    [
+        ("pandas", "pd.set_option('display.precision', 3)", "pd.set_option('display.precision', 6)"),
+        ("numpy", "np.set_printoptions(precision=3)", "np.set_printoptions(precision=8)"),
+        ("decimal", "decimal.getcontext().prec = 5", "decimal.getcontext().prec = 28"),
+    ],
+)
+def test_what_another_cell_has_set_counts(kernel, name, other, same):
+    kernel.run("import decimal, numpy as np, pandas as pd")
+    cell = (
+        f"{CACHED}shown = '{name}', str(pd.Series([1 / 3])), str(np.array([1 / 3])), decimal.Decimal(1) / 3"
+    )
+    kernel.run(cell)
+    kernel.run(other)
+    different = kernel.run(cell)
+    kernel.run(same)
+    kernel.run(cell)
+    again = kernel.run(cell)
+
+    assert not different.displays or "restored" not in different.displays[-1]["text/plain"]
+    assert "restored" in again.displays[-1]["text/plain"]
+
+
 def test_a_restored_view_of_a_mapping_shows_what_is_put_into_it(kernel):
     kernel.run("import types\nmemo = {'a': 1}")
     cell = CACHED + "mp = types.MappingProxyType(memo)"
