@@ -2,7 +2,7 @@
 
 import sys
 from typing import Any, TypeVar
-from weakref import WeakKeyDictionary, WeakValueDictionary
+from weakref import WeakKeyDictionary, ref
 
 from flyte_jupyter.types.codec import namesakes
 
@@ -27,22 +27,19 @@ class Watched:
     """The classes that something was made for, and those that they meant then."""
 
     def __init__(self) -> None:
-        self._meant: WeakValueDictionary[int, type] = WeakValueDictionary()
-        self._asked: WeakKeyDictionary[type, None] = WeakKeyDictionary()
+        self._meant: WeakKeyDictionary[type, ref[type]] = WeakKeyDictionary()
 
     def meant(self, cls: T) -> T:
         """Give the newest class, and take note of it."""
         found = newest(cls)
         if isinstance(cls, type) and isinstance(found, type) and cls.__module__ == "__main__":
-            self._asked[cls] = None
-            self._meant[id(cls)] = found
+            self._meant[cls] = ref(found)
         return found
 
     def changed(self) -> bool:
         """Whether a class has been defined again since."""
-        return any(newest(cls) is not self._meant.get(id(cls)) for cls in list(self._asked))
+        return any(newest(cls) is not found() for cls, found in list(self._meant.items()))
 
     def clear(self) -> None:
         """Forget them."""
-        self._asked.clear()
         self._meant.clear()

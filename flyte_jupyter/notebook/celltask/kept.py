@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -96,7 +97,7 @@ class Place:
     shell: Any
     owners: frozenset[int] = frozenset()
 
-    @property
+    @cached_property
     def known(self) -> frozenset[int]:
         """The objects at which a search for shared ones ends, by identity."""
         return frozenset({*self.heap.numbers, id(self.shell), id(self.scope)})
