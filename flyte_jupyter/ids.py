@@ -5,6 +5,8 @@ import os
 from dataclasses import dataclass, replace
 from itertools import count
 
+from flyte_jupyter.drafts import drafted
+
 _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 _PAIRS = tuple(a + b for a in _ALPHABET for b in _ALPHABET)
 _WORD = 36**12
@@ -48,6 +50,7 @@ def random_name(prefix: str = "r") -> str:
 _source: list[tuple[int, bytes, "count[int]"]] = [(0, b"", count())]
 
 
+@drafted
 @dataclass(frozen=True, slots=True)
 class ActionID:
     """The identity of one execution step within a run."""

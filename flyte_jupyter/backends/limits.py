@@ -42,6 +42,9 @@ class Limits:
         return cls(memory[1] if memory else None, cpu[1] if cpu else None)
 
 
+_NONE = Limits()
+
+
 @dataclass(slots=True)
 class Enforced:
     """Limits in force for one process.
@@ -60,6 +63,11 @@ class Enforced:
     _exceeded: Callable[[], bool] = lambda: False
     _peak: Callable[[], int] = lambda: 0
     _undo: list[Callable[[], None]] = field(default_factory=list)
+
+    @property
+    def is_any(self) -> bool:
+        """Whether there is a limit at all."""
+        return self.limits != _NONE or bool(self.notes)
 
     def exceeded(self) -> bool:
         """Whether the process was killed for its memory."""

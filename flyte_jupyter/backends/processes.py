@@ -16,7 +16,7 @@ from flyte_jupyter.backends.forking import Burial
 from flyte_jupyter.backends.forkserver import kill_group
 from flyte_jupyter.backends.limits import Enforced
 from flyte_jupyter.backends.threads import running
-from flyte_jupyter.backends.wire import Frame, Received, Wire, close_files, packed
+from flyte_jupyter.backends.wire import Frame, Received, Wire, close_files, look, packed
 
 _KEPT = 64
 """Of code and runs, as many as a worker keeps."""
@@ -150,8 +150,7 @@ class Process:
         wire = self._wire.fileno()
         if self._queue:
             self._poll.modify(wire, select.POLLIN | select.POLLOUT)
-        self._wire.look()
-        found = self._poll.poll(seconds * 1000)
+        found = look(self._poll) or self._poll.poll(seconds * 1000)
         if len(found) > 1 or (found and found[0][0] != wire):
             self.drain()  # what a body wrote before it ended
         for descriptor, what in found:

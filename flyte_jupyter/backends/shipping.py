@@ -82,8 +82,7 @@ class Shipments:
             whole = _pickled(task, ships := _Tasks({}))
             version = digest("pickle", whole)
             return self._kept(task, version, lambda: _by_value(task, whole, ships, {}))
-        packages = tuple(part.name for part in piece.parts if part.kind == "package")
-        return self._kept(task, version, lambda: replace(_shipment(task, piece), packages=packages))
+        return self._kept(task, version, lambda: replace(_shipment(task, piece), packages=_packages(piece)))
 
     def take(self, task: TaskSpec, shipment: Shipment) -> None:
         """Take what was made of a task in the process that it comes from."""
@@ -102,6 +101,10 @@ class Shipments:
             while len(self._made) > _KEPT:
                 self._made.popitem(last=False)
         return found
+
+
+def _packages(piece: Slice) -> tuple[str, ...]:
+    return tuple(part.name for part in piece.parts if part.kind == "package")
 
 
 def _shipment(task: TaskSpec, piece: Slice) -> Shipment:

@@ -46,22 +46,32 @@ def counted(used: Any) -> tuple[float, int, int]:
 
 
 class Meter:
-    """Measures attempts in this process, one after the other."""
+    """Measures attempts in this process, one after the other; one that ends at once is not worth a look."""
 
-    __slots__ = ("_counted", "_peak")
+    __slots__ = ("_counted", "_passed", "_peak")
 
     def __init__(self) -> None:
         self._counted, self._peak = _used()
+        self._passed = 0.0
 
-    def read(self) -> tuple[float, int, int, int]:
-        """Tell CPU time, peak, bytes read and bytes written since the last reading."""
+    def read(self, began: float) -> tuple[float, int, int, int] | tuple[()]:
+        """Tell CPU time, peak, bytes read and bytes written of an attempt; nothing if it ended at once.
+
+        Args:
+            began: when it began, by ``perf_counter``.
+        """
+        took = perf_counter() - began
+        if took < _AT_ONCE:
+            self._passed += took
+            return ()
         (cpu, read, written), peak = now, _ = _used()
         before, self._counted = self._counted, now
+        passed, self._passed = self._passed, 0.0
         if peak - self._peak > _GROWN:
             with suppress(OSError):
                 _CLEAR.write_text("5")  # forgets the highest mark, so that the next attempt has its own
             self._peak = _used()[1]
-        return cpu - before[0], peak, read - before[1], written - before[2]
+        return max(0.0, cpu - before[0] - passed), peak, read - before[1], written - before[2]
 
 
 def _used() -> tuple[tuple[float, int, int], int]:

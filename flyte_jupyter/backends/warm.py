@@ -192,7 +192,7 @@ class WarmBackend:
             try:
                 return await attempt.run(variables, begun)
             finally:
-                if attempt.used.peak:
+                if attempt.used.peak or process.limit.is_any:
                     emit(used(spec, attempt.used, process.limit))
         except WorkerLostError:
             await self._end_of(process)

@@ -5,6 +5,7 @@ the body. Files are passed by descriptor: large values go by shared memory and n
 """
 
 import array
+import os
 import select
 import socket
 import struct
@@ -101,7 +102,7 @@ class Wire:
         flags = _CLOEXEC if wait else _CLOEXEC | _AT_ONCE
         size = _LARGE if self._held else _CHUNK
         if wait:
-            self.look()
+            look(self._poll)
         try:
             data, ancillary, _, _ = self.sock.recvmsg(size, _SPACE, flags)
         except BlockingIOError:
@@ -115,12 +116,6 @@ class Wire:
         if not data:
             return None
         return self._split(data)
-
-    def look(self) -> None:
-        """Look whether something comes, for a moment: to be woken up takes longer than a small task."""
-        poll, end = self._poll.poll, monotonic() + _MOMENT
-        while not poll(0) and monotonic() < end:
-            pass
 
     def is_open(self) -> bool:
         """Whether the other side still holds its end, as far as can be told without waiting."""
@@ -165,6 +160,17 @@ class Wire:
             ) from error
 
 
+def look(poll: select.poll) -> list[tuple[int, int]]:
+    """Look whether something comes, for a moment: to be woken up takes longer than a small task.
+
+    Whoever else wants this core may have it meanwhile: it may be the one who is waited for.
+    """
+    end = monotonic() + _MOMENT
+    while not (found := poll.poll(0)) and monotonic() < end:
+        _give_way()
+    return found
+
+
 def packed(frame: Frame, files: int = 0) -> bytes:
     """Pack a frame as it goes over the wire."""
     body: bytes = msgpack.packb(frame)
@@ -177,6 +183,7 @@ def close_files(files: Any) -> None:
         socket.close(file)
 
 
+_give_way = getattr(os, "sched_yield", tuple)  # where there is none, looking goes on
 # As plain numbers: arithmetic on the enumerations of ``socket`` takes longer than a system call.
 _CLOEXEC = int(getattr(socket, "MSG_CMSG_CLOEXEC", 0))
 _AT_ONCE = int(getattr(socket, "MSG_DONTWAIT", 0))

@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
+from time import perf_counter
 from typing import Any
 
 from flyte_jupyter.backends.arriving import Arrived, arrived
@@ -206,7 +207,7 @@ class Worker:
         (_, number, _, run, action, parent, attempt, cache, group, custom, inputs, manifest, extra, gpus) = (
             order.frame
         )
-        meter = GpuMeter(nvml(), gpus) if gpus is not None else None
+        began, meter = perf_counter(), GpuMeter(nvml(), gpus) if gpus is not None else None
         scope, store, identity, folder = self._scopes[run]
         parts, out = Parts(store, order.files, manifest), None
         home = code.module if isinstance(code, Arrived) else sys.modules["__main__"]
@@ -242,7 +243,9 @@ class Worker:
                 error = TaskInterruptedError("the task raised KeyboardInterrupt")
             answer = ("failed", number, told(error, home.__name__, vars(home)))
         self._flush()
-        used = (*self._meter.read(), *((meter.busy, meter.memory) if meter else ()))
+        used: tuple[float, ...] = self._meter.read(began)
+        if meter is not None:
+            used = (*(used or (0.0, 0, 0, 0)), meter.busy, meter.memory)
         self._desk.tell((*answer, used), out.files if out is not None else ())
         parts.close()
         if out is not None:

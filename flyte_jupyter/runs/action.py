@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from flyte_jupyter.runs.drafts import draft
+from flyte_jupyter.drafts import draft
 from flyte_jupyter.runs.events import (
     ActionAborted,
     ActionFailed,

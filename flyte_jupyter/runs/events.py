@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, TypeAlias
 
+from flyte_jupyter.drafts import drafted
+
 VERSION = 1
 """The form's version; readers accept it and older ones."""
 
@@ -55,6 +57,7 @@ class RunStarted(Event):
     rerun_of: str | None = None
 
 
+@drafted
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionQueued(Event):
     """An action exists and waits.
@@ -81,6 +84,7 @@ class ActionQueued(Event):
     asked: Mapping[str, str] = field(default_factory=dict)
 
 
+@drafted
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptStarted(Event):
     """A place to run begins attempt number ``attempt`` (from 1)."""
@@ -172,6 +176,7 @@ class ReportWritten(Event):
     tabs: tuple[str, ...] = ()
 
 
+@drafted
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionSucceeded(Event):
     """The end. ``outputs`` are packed; None where they are not kept."""

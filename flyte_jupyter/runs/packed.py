@@ -12,7 +12,7 @@ from typing import Any
 
 import msgpack  # type: ignore[import-untyped]
 
-from flyte_jupyter.runs.drafts import draft
+from flyte_jupyter.drafts import draft
 from flyte_jupyter.runs.events import KINDS, Event, Failure
 
 _OWN = {cls: tuple(f.name for f in fields(cls) if f.name != "run") for cls in KINDS.values()}

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from flyte_jupyter.blobs.paths import RawDataPath
+from flyte_jupyter.drafts import drafted
 from flyte_jupyter.ids import ActionID
 from flyte_jupyter.tasks.checkpoint import Checkpoint, CheckpointPaths
 from flyte_jupyter.tasks.report import Report
@@ -226,6 +227,7 @@ class NullTaskContext:
         return "<no task is running>"
 
 
+@drafted
 @dataclass(frozen=True, slots=True)
 class ContextData:
     """One level of context.

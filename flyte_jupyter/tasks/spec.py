@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from flyte_jupyter.drafts import drafted
 from flyte_jupyter.ids import ActionID
 from flyte_jupyter.tasks.context import ContextData, RunScope
 from flyte_jupyter.types.literal import Literals
@@ -87,6 +88,7 @@ class TaskSpec:
         return self.interface.digest
 
 
+@drafted
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionSpec:
     """One action, ready to run.

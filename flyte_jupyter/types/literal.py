@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Any, TypeAlias
 
+from flyte_jupyter.drafts import drafted
+
 Primitive: TypeAlias = bool | int | float | str | datetime | timedelta | None
 """None, a boolean, a 64-bit integer, a double, text, an instant in UTC, or a duration."""
 
@@ -96,6 +98,7 @@ carries a hash of its own.
 """
 
 
+@drafted
 @dataclass(frozen=True, slots=True)
 class Literal:
     """A value in transport form.

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import flyte_jupyter as flyte
+from flyte_jupyter.backends import usage
 from flyte_jupyter.backends.gpus import GpuMeter, nvml
 from flyte_jupyter.engine.setup import process
 from flyte_jupyter.notebook.render.card import card
@@ -65,15 +66,38 @@ def test_what_an_attempt_did_is_not_counted_for_the_next_one(env, tmp_path, isol
         assert (action.attempts[0].written or 0) < MEGABYTES << 20
 
 
-def test_a_trifle_on_a_thread_is_no_event(env):
+@pytest.mark.parametrize("isolation", ["thread", "process"])
+def test_a_trifle_is_no_event(env, isolation):
     @env.task
     def work() -> int:
         return 1
 
-    run = flyte.run(work)
+    flyte.with_runcontext(isolation=isolation).run(work)  # a worker's first one has more to do
+    run = flyte.with_runcontext(isolation=isolation).run(work)
     run.store.flush()
 
     assert not [event for _, event in run.store.events(run.name) if isinstance(event, AttemptUsed)]
+
+
+def test_trifles_before_an_attempt_are_not_counted_for_it(monkeypatch):
+    now = iter([0.0, 60e-6, 0.3])
+    monkeypatch.setattr(usage, "perf_counter", lambda: next(now))
+    monkeypatch.setattr(usage, "_used", lambda: ((60e-6 + 0.2, 0, 0), 0))
+    meter = usage.Meter()
+    meter._counted = (0.0, 0, 0)
+
+    assert meter.read(next(now)) == ()
+    assert meter.read(60e-6)[0] == pytest.approx(0.2)
+
+
+def test_limits_are_told_of_a_trifle_too(env, last):
+    @env.task(resources=flyte.Resources(memory=("128Mi", "1Gi")))
+    def work() -> int:
+        return 1
+
+    flyte.run(work)
+
+    assert "1Gi" in last(flyte.run(work)).limits["memory"]
 
 
 def test_a_worker_that_dies_is_measured_too(env, last, tmp_path):
