@@ -59,6 +59,7 @@ class Contender:
 
     def _start(self) -> "subprocess.Popen[str]":
         environment = {**os.environ, "FLYTE_JUPYTER_HOME": f"{self._home}/ours", "BENCHMARK_HOME": self._home,
+                       "BENCHMARK_PYTHON": sys.executable,
                        "HOME": self._home, "DO_NOT_TRACK": "1", "PYTHONHASHSEED": "0"}  # fmt: skip
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
         return subprocess.Popen(

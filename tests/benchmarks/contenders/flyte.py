@@ -3,8 +3,10 @@
 import asyncio
 import itertools
 import time
+from pathlib import Path
 
 import flyte
+from contenders import served
 from contenders.cells import beyond_empty, whole
 from contenders.common import Record, Small, frame, peak, record, script, smalls, timed
 from flyte.types import TypeEngine
@@ -174,6 +176,21 @@ def talk(n: int) -> int:
     return n
 flyte.run(talk, {size})
 """)
+
+
+def endpoint_children(size: int) -> float:
+    flyte.init(
+        endpoint=served.endpoint("flyte"), insecure=True, org="local", project="flytesnacks",
+        domain="development", root_dir=Path(__file__).parents[1],
+    )  # fmt: skip
+    _at_endpoint(1)
+    return timed(lambda: _at_endpoint(size), sum(range(1, size + 1)))
+
+
+def _at_endpoint(size: int) -> int:
+    run = flyte.with_runcontext(mode="remote").run(parent, size)
+    run.wait(quiet=True)
+    return run.outputs()[0]
 
 
 def cell_run(size: int) -> float:

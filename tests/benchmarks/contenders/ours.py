@@ -8,6 +8,7 @@ import time
 
 from contenders.cells import beyond_empty, whole
 from contenders.common import Record, Small, frame, peak, record, script, smalls, timed, told
+from contenders.served import endpoint
 
 import flyte_jupyter as flyte
 from flyte_jupyter.types import TypeEngine
@@ -194,6 +195,22 @@ def round_trip_p99(size: int) -> float:
 
 def async_round_trip(size: int) -> float:
     return statistics.median(_trips(async_echoes, size))
+
+
+def _children(size: int) -> float:
+    run = flyte.with_runcontext(mode="hybrid").run
+    run(parent, 1)
+    return timed(lambda: run(parent, size).outputs()[0], sum(range(1, size + 1)))
+
+
+def endpoint_children(size: int) -> float:
+    flyte.init(endpoint=endpoint("ours"))
+    return _children(size)
+
+
+def ray_children(size: int) -> float:
+    flyte.init(backend="ray")
+    return _children(size)
 
 
 def hand_to_worker(size: int) -> float:

@@ -4,11 +4,19 @@ import os
 import statistics
 import time
 
+from contenders.common import timed
+
 os.environ.update(RAY_AUTH_MODE="disabled", RAY_USAGE_STATS_ENABLED="0", RAY_DISABLE_METRICS_COLLECTION="1")
 
 import ray  # after the variables that it reads when it is loaded
 
-ray.init(address="local", num_cpus=1, include_dashboard=False, logging_level="ERROR", log_to_driver=False)
+ray.init(
+    address="local",
+    num_cpus=os.cpu_count(),
+    include_dashboard=False,
+    logging_level="ERROR",
+    log_to_driver=False,
+)
 
 
 @ray.remote
@@ -32,3 +40,8 @@ def round_trip(size: int) -> float:
 
 def round_trip_p99(size: int) -> float:
     return sorted(_trips(size))[size * 99 // 100]
+
+
+def ray_children(size: int) -> float:
+    assert ray.get(echo.remote(0)) == 0
+    return timed(lambda: sum(ray.get([echo.remote(x) for x in range(size)])), sum(range(size)))
