@@ -88,11 +88,15 @@ class Replicas:
         Raises:
             RuntimeSystemError: no process can be started.
         """
+        seat = self._at_once()
+        if seat is not None:
+            return seat
         await self._permission()
         try:
             return await self._seat()
         except BaseException:
-            self._permit()
+            with self._lock:
+                self._permit()
             raise
 
     def give_back(self, seat: Seat) -> None:
@@ -105,11 +109,12 @@ class Replicas:
                 if seat.process is not None and seat.process.alive:
                     seat.process.since = self._touched
                     self._idle.append(seat.process)
-        self._permit()
+            self._permit()
 
     def pause(self) -> None:
         """An attempt waits for what it called: another one may run meanwhile."""
-        self._permit()
+        with self._lock:
+            self._permit()
 
     def resume(self) -> None:
         """It goes on, at once: who waits for a place must not hold up who has one."""
@@ -151,6 +156,20 @@ class Replicas:
 
     # Inside
 
+    def _at_once(self) -> Seat | None:
+        """Give a worker that rests and serves one attempt at a time, if there is one: the usual case."""
+        if self.size.together > 1:
+            return None
+        loop = running()
+        with self._lock:
+            process = self._rested(loop) if self._active < self.size.most else None
+            if process is None:
+                return None
+            self._active += 1
+            seat = Seat(loop, 1, process)
+            self._seats.append(seat)
+            return seat
+
     async def _permission(self) -> None:
         with self._lock:
             if self._active < self.size.most * self.size.together:
@@ -165,16 +184,16 @@ class Replicas:
                 gone = turn in self._waiting
                 if gone:
                     self._waiting.remove(turn)
-            if not gone:
-                self._permit()  # it was given in the same moment
+                if not gone:
+                    self._permit()  # it was given in the same moment
             raise
 
     def _permit(self) -> None:
-        with self._lock:
-            self._active -= 1
-            while self._waiting and self._active < self.size.most * self.size.together:
-                if self._waiting.popleft().come():
-                    self._active += 1
+        """Let the next one come who waits; the lock is held."""
+        self._active -= 1
+        while self._waiting and self._active < self.size.most * self.size.together:
+            if self._waiting.popleft().come():
+                self._active += 1
 
     async def _seat(self) -> Seat:
         loop, together = running(), self.size.together > 1
