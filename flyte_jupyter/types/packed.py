@@ -52,7 +52,7 @@ def pack(literals: Literals) -> bytes:
     Raises:
         TypeTransformerFailedError: a value is live (settle it first) or no literal value at all.
     """
-    values = {name: _slim(literal) for name, literal in literals.items()}
+    values = {name: one if one.hash or one.metadata else one.value for name, one in literals.items()}
     if _BARE.issuperset(map(type, values.values())):
         return _NO_TYPES + _packed(values, None)
     types = _Types()
@@ -104,13 +104,9 @@ class _Types:
         return found
 
 
-def _slim(literal: Literal) -> Value:
-    return literal if literal.hash or literal.metadata else literal.value
-
-
 def _packed(value: Any, extend: Callable[[Any], Any] | None) -> bytes:
     try:
-        packed: bytes = msgpack.packb(value, default=extend)
+        packed: bytes = msgpack.packb(value) if extend is None else msgpack.packb(value, default=extend)
     except (ValueError, OverflowError, TypeError, RecursionError) as error:
         if isinstance(error, TypeTransformerFailedError):
             raise
