@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+import json
 import re
 import socket
 import sys
@@ -17,8 +18,10 @@ from flyte_jupyter.backends.flyte_deploy import deploy, version_of
 from flyte_jupyter.backends.flyte_deployed import spec_of, typed
 from flyte_jupyter.backends.flyte_errors import exception
 from flyte_jupyter.backends.flyte_facts import phase_of
-from flyte_jupyter.backends.flyte_follow import Expected, Following, Printed, Published
+from flyte_jupyter.backends.flyte_follow import Expected, Following, Published
 from flyte_jupyter.backends.flyte_images import by_layers, by_name
+from flyte_jupyter.backends.flyte_lines import Printed
+from flyte_jupyter.backends.flyte_shared import pod
 from flyte_jupyter.backends.flyte_translation import Translated, Translator
 from flyte_jupyter.backends.flyte_types import value
 from flyte_jupyter.backends.flyte_uploads import in_pieces
@@ -238,9 +241,9 @@ class Voices:
         self._context = contextvars.copy_context()
         self._known: dict[tuple[str, int], TaskContext] = {}
 
-    def printed(self, action: str, attempt: int, text: str) -> None:
+    def printed(self, action: str, attempt: int, stream: str, text: str) -> None:
         """Write a line."""
-        self._context.run(_write, self._voice(action, attempt), text)
+        self._context.run(_write, self._voice(action, attempt), stream, text)
 
     def finish(self) -> None:
         """Write what was written without an end of line."""
@@ -288,7 +291,7 @@ def _options(spec: ActionSpec) -> dict[str, Any]:
     given: dict[str, Any] = {
         "name": remote_name(scope.name, spec.id.name, str(scope.folder)),
         "labels": labels,
-        "env_vars": dict(scope.env_vars) or None,
+        "env_vars": {**scope.env_vars, **_called(spec)} or None,
         "overwrite_cache": scope.overwrite_cache or None,
         "disable_run_cache": scope.disable_cache or None,
         "custom_context": dict(spec.context.custom) or None,
@@ -298,6 +301,14 @@ def _options(spec: ActionSpec) -> dict[str, Any]:
     return {name: one for name, one in given.items() if one is not None}
 
 
+def _called(spec: ActionSpec) -> dict[str, str]:
+    """Tell the root of a run there which action of ours it is, where it is another one."""
+    if spec.id.name == ROOT:
+        return {}
+    group = spec.context.group.name if spec.context.group else ""
+    return {pod().CALLED: json.dumps({"run": spec.run.name, "action": spec.id.name, "group": group})}
+
+
 def _publisher(spec: ActionSpec) -> Any:
     publish = spec.run.publish
     return (
@@ -305,11 +316,12 @@ def _publisher(spec: ActionSpec) -> Any:
     )
 
 
-def _write(task: TaskContext, text: str) -> None:
+def _write(task: TaskContext, stream: str, text: str) -> None:
     token = current.set(ContextData(task))
     try:
-        if sys.stdout is not None:
-            sys.stdout.write(text)
+        target = getattr(sys, stream)
+        if target is not None:
+            target.write(text)
     except (OSError, ValueError):
         pass  # the kernel's stream is closed: nobody can read it
     finally:

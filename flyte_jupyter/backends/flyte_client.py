@@ -4,13 +4,17 @@ import asyncio
 import logging
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Mapping
+import time
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+from flyteidl2.common import identifier_pb2  # type: ignore[import-untyped]  # no stubs
+from flyteidl2.dataproxy import dataproxy_service_pb2  # type: ignore[import-untyped]  # no stubs
 from flyteidl2.task import task_definition_pb2  # type: ignore[import-untyped]  # no stubs
 
 from flyte_jupyter.backends.flyte_address import Address
+from flyte_jupyter.backends.flyte_lines import Line
 from flyte_jupyter.backends.flyte_quiet import silent
 from flyte_jupyter.backends.flyte_sdk import flyte
 from flyte_jupyter.backends.flyte_uploads import in_pieces
@@ -27,6 +31,12 @@ from flyte_jupyter.loading import load, on_thread
 T = TypeVar("T")
 _SECONDS = 30.0
 _CHECK = 6.0
+_LOG_TRIES, _LOG_PAUSE = 5, 2.0
+"""How often a log is asked for that is not there yet, and the seconds between."""
+_OURS = "flyte-jupyter"
+"""What our own endpoint calls its cluster in logs."""
+
+_END = "\n"
 _connected: list[Address] = []
 
 
@@ -194,6 +204,19 @@ class Client:
         found = await self.run(run)
         await self._within(found.abort.aio(reason=reason))
 
+    async def lines(self, root: Any, action: str, attempt: int) -> AsyncIterator[list[Line]]:
+        """Give what an attempt of an action prints, as it comes.
+
+        Args:
+            root: the ``ActionIdentifier`` of the root of its run.
+            action: its name there.
+            attempt: the number of the attempt.
+        """
+        where = identifier_pb2.ActionIdentifier(run=root.run, name=action)
+        request = dataproxy_service_pb2.TailLogsRequest(action_id=where, attempt=attempt)
+        async for lines in load("flyte.syncify").syncify(_tailed).aio(request):
+            yield lines
+
     async def watch(self, run: Any) -> AsyncIterator[Any]:
         """Give the details of a run's root as they change, to its end."""
         async for details in run.watch():
@@ -223,3 +246,33 @@ class Client:
             for handler, form in formats:
                 handler.setFormatter(form)
         _connected[:] = [self.address]
+
+
+async def _tailed(request: Any) -> AsyncIterator[list[Line]]:
+    """Give the lines of a log, which may not be there at once; runs where the SDK's connection lives.
+
+    The SDK's own way to it tells no streams, and takes a hop between threads for each line.
+    """
+    client = load("flyte._initialize").get_client()
+    for left in reversed(range(_LOG_TRIES)):
+        try:
+            async for answer in client.dataproxy_service.tail_logs(request):
+                yield [line for logs in answer.logs for line in _read(logs)]
+        except Exception as error:
+            if isinstance(error.__cause__, asyncio.CancelledError):
+                raise asyncio.CancelledError from None  # nobody waits for another error any more
+            if "not_found" not in str(getattr(error, "code", "")).lower() or not left:
+                raise
+        else:
+            return
+        await asyncio.sleep(_LOG_PAUSE)
+
+
+def _read(logs: Any) -> Iterator[Line]:
+    """Read lines; our own endpoint names their stream as their container, and cuts long ones."""
+    is_ours = logs.container.cluster_name == _OURS
+    stream = logs.container.kubernetes_container_name if is_ours else "stdout"
+    for line in logs.lines:
+        when = line.timestamp.seconds + line.timestamp.nanos / 1e9
+        text = line.message if is_ours else f"{line.message.rstrip(_END)}{_END}"
+        yield Line(when or time.time(), stream, text)

@@ -1,6 +1,7 @@
 """Errors of an endpoint as exceptions of this process, with the user's frames."""
 
 import os
+import re
 import tempfile
 from collections.abc import Mapping
 from typing import Any
@@ -21,6 +22,10 @@ _CODES: Mapping[str, type[Exception]] = {
     "DataValidationError": errors.RuntimeDataValidationError,
     "RuntimeDataValidationError": errors.RuntimeDataValidationError,
 }
+_UNFIT = re.compile(r"(?s)In task (\S*) variable (\S*), failed to serialize/deserialize because of (.*)")
+_WRONG = re.compile(
+    r"(?s)Expected value of type (?:<class ')?([^'>]*)(?:'>)? but got (.*) of type <class '([^']*)'>"
+)
 _KINDS: Mapping[int, type[BaseRuntimeError]] = {1: RuntimeUserError, 2: RuntimeSystemError}
 
 
@@ -49,8 +54,18 @@ def _official(info: Any, phase: str, place: str) -> BaseException:
     if known is None and "OOM" in code.upper():
         known = errors.OOMError
     if known is not None:
-        return known(info.message)
+        return known(_plain(info.message))
     return _KINDS.get(info.kind, RuntimeUnknownError)(code or "Unknown", info.message, place)
+
+
+def _plain(message: str) -> str:
+    """Say in our words that a part of a result does not fit, which is found out only as it is written."""
+    found = _UNFIT.fullmatch(message)
+    if found is None:
+        return message
+    task, output, why = found.groups()
+    why = _WRONG.sub(r"expected \1, got \2 (\3)", why)
+    return f"{task}: output {output!r}: {why}"
 
 
 def _retold(data: dict[str, Any], names: Mapping[str, Any], place: str) -> BaseException:

@@ -12,8 +12,9 @@ from flyte_jupyter.runs.failures import failure_of
 
 _PREFIX = "ACTION_PHASE_"
 _RUNNING = 4
-_CACHE = {1: "miss", 2: "hit", 3: "miss", 6: "refresh"}
-"""The protocol's numbers of the cache's answers that say something."""
+_HIT = "hit"
+_CACHE = {1: "miss", 2: _HIT, 3: "miss", 6: "refresh"}
+"""The protocol's numbers of the cache's answers that say something; what was found has no attempts."""
 
 
 def phase_of(number: int) -> str:
@@ -27,14 +28,15 @@ def phase_of(number: int) -> str:
 def listed(action: Any) -> Fact:
     """Read an entry of a list of actions."""
     status = action.status
-    count = max(status.attempts, 1)
+    common = _common(action)
+    count = 0 if common["cache"] == _HIT else max(status.attempts, 1)
     begun = status.phase >= _RUNNING
     ended = _seconds(status, "end_time")
     attempts = tuple(
         AttemptFact(number=n, started=_seconds(status, "start_time") if begun else None, ended=ended)
         for n in range(1, count + 1)
     )
-    return Fact(attempts=attempts, ended=ended, **_common(action))
+    return Fact(attempts=attempts, ended=ended, **common)
 
 
 def detailed(details: Any, names: Mapping[str, Any], place: str) -> Fact:
@@ -46,14 +48,15 @@ def detailed(details: Any, names: Mapping[str, Any], place: str) -> Fact:
         place: the name of the place.
     """
     common, status = _common(details), details.status
-    phase = common["phase"]
-    attempts = tuple(_attempt(one, n, names, place) for n, one in enumerate(details.attempts, 1))
+    phase, is_hit = common["phase"], common["cache"] == _HIT
+    told = () if is_hit else details.attempts
+    attempts = tuple(_attempt(one, n, names, place) for n, one in enumerate(told, 1))
     failure = None
     if phase in ("FAILED", "TIMED_OUT"):
         failure = failure_in(details, phase, names, place)
     elif phase == "ABORTED":
         failure = Failure(code="ActionAbortedError", message=details.abort_info.reason, kind="abort")
-    if not attempts and status.phase >= _RUNNING:
+    if not (attempts or is_hit) and status.phase >= _RUNNING:
         attempts = (AttemptFact(number=1, started=_seconds(status, "start_time")),)
     return Fact(attempts=attempts, ended=_seconds(status, "end_time"), failure=failure, **common)
 

@@ -5,10 +5,11 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from flyte_jupyter.backends.flyte_client import Client
 from flyte_jupyter.backends.flyte_facts import detailed, listed
+from flyte_jupyter.backends.flyte_lines import Line, Lines, Printed
 from flyte_jupyter.backends.flyte_quiet import is_own
 from flyte_jupyter.backends.flyte_values import packed_of
 from flyte_jupyter.backends.mirror import Fact, Mirror
@@ -17,9 +18,7 @@ from flyte_jupyter.errors import RuntimeSystemError, TypeTransformerFailedError
 from flyte_jupyter.ids import digest
 from flyte_jupyter.runs.events import ROOT
 
-Printed = Callable[[str, int, str], None]
-"""``printed(action, attempt, text)``: an action of ours printed something."""
-
+T = TypeVar("T")
 Published = Callable[[str, str], None]
 """``published(action, html)``: the report of an action of ours."""
 
@@ -32,6 +31,10 @@ _SETTLE = 0.3
 _LOOKS = 6
 _IDLE = 3.0
 """Seconds without a line after which the log of an action that has ended is over."""
+_CAUGHT_UP = 0.1
+"""Seconds without a line after which a log has told what there was when it was asked for."""
+_LATEST = 1.0
+"""Seconds that the lines of others wait for logs that are new."""
 _LOST = 60.0
 """Seconds without an answer after which an endpoint is lost."""
 _AT_ONCE = 16
@@ -84,7 +87,7 @@ class Following:
         self._client = client
         self._run = run
         self._mirror = mirror
-        self._printed = printed
+        self._lines = Lines(printed, sorting=expected.children)
         self._published = published
         self._names = names
         self._blobs = blobs
@@ -92,6 +95,7 @@ class Following:
         self._limit = asyncio.Semaphore(_AT_ONCE)
         self._facts: dict[str, Fact] = {}
         self._tails: dict[tuple[str, int], asyncio.Task[None]] = {}
+        self._behind: set[asyncio.Future[None]] = set()
         self._reports: dict[str, str] = {}
         self._over = asyncio.Event()
 
@@ -112,6 +116,7 @@ class Following:
             await self._report(self._run.action, self._facts[ROOT])
             return details
         finally:
+            self._lines.give()
             for task in (*side, *self._tails.values()):
                 task.cancel()
 
@@ -153,14 +158,25 @@ class Following:
         wait, left = _LOOK, _LAST_LOOKS
         while left:
             left -= self._over.is_set()
-            changed = 0
+            changed, began = 0, time.monotonic()
             with suppress(Exception):  # the watch of the root tells when an endpoint is lost
                 changed = await self._look()
                 if self._over.is_set() and not changed:
                     return
+            if self._behind:
+                await asyncio.wait(self._behind, timeout=_LATEST)
+            self._lines.give(began)
             wait = _LOOK if changed else min(2 * wait, _LONGEST_LOOK)
+            await self._pause(wait)
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait; not for long where lines wait for what else has begun."""
+        end = time.monotonic() + seconds
+        while not self._over.is_set() and time.monotonic() < end:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._over.wait(), 0 if self._over.is_set() else wait)
+                await asyncio.wait_for(self._over.wait(), _LOOK)
+            if self._lines.waiting:
+                return
 
     async def _look(self) -> int:
         """Look at all actions, and tell how many have changed."""
@@ -173,27 +189,32 @@ class Following:
             if self._mirror.has_ended(fact.name):
                 self._listen(fact)  # of a run that is picked up, the end may be on record, and lines not
             else:
-                news.append(self._update(action, fact, is_new=known is None))
-        await asyncio.gather(*map(self._limited, news))
+                news.append((action, fact, known is None))
+        asked = [asyncio.create_task(self._limited(self._whole(fact, is_new=new))) for _, fact, new in news]
+        for asking in asked:  # in the order in which the actions were called
+            if (whole := await asking) is not None:
+                self._see(whole)
+        await asyncio.gather(*(self._limited(self._reported(action, fact)) for action, fact, _ in news))
         return len(news)
 
-    async def _limited(self, work: Awaitable[None]) -> None:
+    async def _limited(self, work: Awaitable[T]) -> T | None:
         async with self._limit:
             with suppress(Exception):  # it is looked at again
-                await work
+                return await work
+        return None
 
-    async def _update(self, action: Any, fact: Fact, *, is_new: bool) -> None:
-        name = fact.name
-        if is_new or fact.terminal:
-            details = await self._client.details(self._run.name, name)
-            fact = replace(self._read(details), queued=fact.queued)
-            inputs, outputs = await self._client.literals(details)
-            fact = replace(fact, inputs=self._packed(inputs))
-            if fact.terminal:
-                fact = replace(fact, outputs=self._packed(outputs))
-        self._see(fact)
+    async def _whole(self, fact: Fact, *, is_new: bool) -> Fact:
+        """Ask for what a list does not say."""
+        if not (is_new or fact.terminal):
+            return fact
+        details = await self._client.details(self._run.name, fact.name)
+        inputs, outputs = await self._client.literals(details)
+        fact = replace(self._read(details), queued=fact.queued, inputs=self._packed(inputs))
+        return replace(fact, outputs=self._packed(outputs)) if fact.terminal else fact
+
+    async def _reported(self, action: Any, fact: Fact) -> None:
         if fact.terminal and fact.what == "task":
-            await self._report(action, fact)
+            await self._report(action, self._facts[fact.name])
 
     def _packed(self, messages: Any) -> bytes | None:
         try:
@@ -219,38 +240,45 @@ class Following:
 
     async def _tail(self, name: str, number: int) -> None:
         """Take what an attempt prints, to its end; what is on record already is passed over."""
+        caught_up: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._behind.add(caught_up)
+        caught_up.add_done_callback(self._behind.discard)
         for _ in range(_LOOKS):  # most bodies are short: then there is one thing to ask for
             if self._ended(name, number):
                 break
             await asyncio.sleep(_SETTLE / _LOOKS)
         ours = self._mirror.name(name)
         skip = self._expected.lines.get((ours, number), 0)
-        with suppress(Exception):  # an endpoint may keep no logs
-            async for line in self._lines(name, number):
-                skip -= 1
-                if skip < 0:
-                    self._printed(ours, number, line)
+        try:
+            with suppress(Exception):  # an endpoint may keep no logs
+                async for line in self._log(name, number, caught_up):
+                    if skip <= 0:
+                        self._lines.take(ours, number, line)
+                    skip -= line.text.endswith("\n")
+        finally:
+            caught_up.cancel()
 
-    async def _lines(self, name: str, number: int) -> Any:
-        action = self._run.action if name == ROOT else await self._client.action(self._run.name, name)
-        stream = action.get_logs.aio(attempt=number).__aiter__()
-        waiting: asyncio.Future[str] | None = None
+    async def _log(self, name: str, number: int, caught_up: "asyncio.Future[None]") -> Any:
+        stream = self._client.lines(self._run.action.pb2.id, name, number).__aiter__()
+        waiting: asyncio.Future[list[Line]] | None = None
         try:
             while True:
                 waiting = waiting or asyncio.ensure_future(anext(stream))
-                done, _ = await asyncio.wait([waiting], timeout=_IDLE)
+                done, _ = await asyncio.wait([waiting], timeout=_IDLE if caught_up.done() else _CAUGHT_UP)
                 if not done:
-                    if self._ended(name, number):
+                    if caught_up.done() and self._ended(name, number):
                         return
+                    if not caught_up.done():
+                        caught_up.set_result(None)
                     continue
                 try:
-                    line = waiting.result()
+                    lines = waiting.result()
                 except StopAsyncIteration:
                     return
                 waiting = None
-                text = line.removeprefix(" ").rstrip("\n")
-                if not is_own(text):
-                    yield f"{text}\n"
+                for line in lines:
+                    if not is_own(line.text):
+                        yield line
         finally:
             if waiting is not None:
                 waiting.cancel()

@@ -15,8 +15,10 @@ import io
 import json
 import os
 import re
+import reprlib
 import shutil
 import sys
+import typing
 import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -28,6 +30,7 @@ import flyte
 import flyte.errors
 import flyte.models
 import flyte.report
+import flyte.types
 
 SOURCE = globals().get("SOURCE", "")
 """The text of this file; given to the module before it runs."""
@@ -48,11 +51,22 @@ _NOWHERE = "<dynamic-code>"
 _SENTINELS = ("MISSING", "KW_ONLY", "_HAS_DEFAULT_FACTORY")
 _OTHERS = ("/flyte/", "/asyncio/", "/concurrent/", "/threading.py", "/contextlib.py")
 _ATTEMPT, _COUNTED = "FLYTE_ATTEMPT_NUMBER", "FLYTE_JUPYTER_ATTEMPT_NUMBER"
+_GROUP = "FLYTE_JUPYTER_GROUP"
+"""The variable with the group that an action was called in, which the protocol does not tell it."""
+
+CALLED = "FLYTE_JUPYTER_CALLED"
+"""The variable with what a run's root is for the kernel: an action of a run there, in a group."""
+
+POSITIONAL = "__positional__"
+"""The attribute of a function with the names of what it takes by position only."""
+
+_ROOT = "a0"
 _DEEPEST = 8
 _MOST_FRAMES = 60
 _PLAIN = (type(None), bool, int, float, str)
 
 Hook = Callable[[Any], Any]
+_Args = tuple[Any, ...]
 
 
 class Task(flyte.AsyncFunctionTaskTemplate):  # type: ignore[type-arg] # as the SDK itself subclasses it
@@ -93,6 +107,7 @@ class Task(flyte.AsyncFunctionTaskTemplate):  # type: ignore[type-arg] # as the 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call it; what a child raised is raised as what it was."""
         names = _callers_names()
+        args, kwargs = _fitting(self, args, kwargs)
         try:
             result = super().__call__(*args, **kwargs)
         except flyte.errors.BaseRuntimeError as error:
@@ -101,6 +116,7 @@ class Task(flyte.AsyncFunctionTaskTemplate):  # type: ignore[type-arg] # as the 
 
     def aio(self, *args: Any, **kwargs: Any) -> Any:
         """Call it from asynchronous code."""
+        args, kwargs = _fitting(self, args, kwargs)
         return _awaited(super().aio(*args, **kwargs), _callers_names())
 
     async def execute(self, *args: Any, **kwargs: Any) -> Any:
@@ -109,7 +125,7 @@ class Task(flyte.AsyncFunctionTaskTemplate):  # type: ignore[type-arg] # as the 
             self.func = _guarded(self.func)
         _count_from_one()
         try:
-            return _kept(await super().execute(*args, **kwargs))
+            return _kept(_returned(self, await super().execute(*args, **kwargs)))
         except (asyncio.CancelledError, GeneratorExit):
             raise
         except BaseException as error:
@@ -141,20 +157,25 @@ def _guarded(func: Any) -> Any:
     @functools.wraps(func)
     async def asynchronous(*args: Any, **kwargs: Any) -> Any:
         try:
-            return await func(*args, **kwargs)
+            return await func(*_placed(func, args, kwargs), **kwargs)
         except SystemExit as error:
             raise left(error) from None
 
     @functools.wraps(func)
     def synchronous(*args: Any, **kwargs: Any) -> Any:
         try:
-            return func(*args, **kwargs)
+            return func(*_placed(func, args, kwargs), **kwargs)
         except SystemExit as error:
             raise left(error) from None
 
     made = asynchronous if inspect.iscoroutinefunction(func) else synchronous
     vars(made)["__guarded__"] = True
     return made
+
+
+def _placed(func: Any, args: _Args, kwargs: dict[str, Any]) -> _Args:
+    """Take out of the named arguments what goes by position only; the runtime names them all."""
+    return (*args, *(kwargs.pop(name) for name in vars(func).get(POSITIONAL, ()) if name in kwargs))
 
 
 def _kept(result: Any) -> Any:
@@ -186,6 +207,136 @@ async def _awaited(result: Any, names: Mapping[str, Any]) -> Any:
         raise retold(error, names) from None
 
 
+# What a task is told
+
+
+def ctx() -> Any:
+    """Give the running task's context as in all other places: with the group that the task was called in.
+
+    The SDK's own has the group that the task has opened. An action that stands for one of the kernel's has
+    that one's name.
+    """
+    found = flyte.ctx()
+    if not found:
+        return found
+    action, group = found.action, os.environ.get(_GROUP, "")
+    if called := json.loads(os.environ.get(CALLED, "{}")):
+        group = called["group"] if os.environ.get("ACTION_NAME") == _ROOT else group
+        below = "" if action.name == _ROOT else f".{action.name}"
+        action = dataclasses.replace(action, name=f"{called['action']}{below}", run_name=called["run"])
+    return found.replace(action=action, group_data=flyte.models.GroupData(group) if group else None)
+
+
+class Map(type(flyte.map)):  # type: ignore[misc] # it has no public name
+    """``flyte.map`` as in all other places: it raises what a call does; its group is named as it says."""
+
+    def __call__(self, task: Any, *items: Any, return_exceptions: bool = False, **options: Any) -> Any:
+        """Run a task once for each set of inputs."""
+        named = _grouped(task, options)
+        return super().__call__(task, *items, return_exceptions=return_exceptions, **named)
+
+    def aio(self, task: Any, *items: Any, return_exceptions: bool = False, **options: Any) -> Any:
+        """Do the same as an asynchronous iterator."""
+        return super().aio(task, *items, return_exceptions=return_exceptions, **_grouped(task, options))
+
+    @classmethod
+    def _get_name(cls, _task_name: str, group_name: str | None) -> str:
+        return str(group_name)
+
+
+def _grouped(task: Any, options: dict[str, Any]) -> dict[str, Any]:
+    inner: Any = task.func if isinstance(task, functools.partial) else task
+    return {**options, "group_name": options.get("group_name") or inner.short_name}
+
+
+class Space(ModuleType):
+    """The official package, but for what this module does instead."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(flyte, name)
+
+
+def space() -> ModuleType:
+    """Give what tasks have for the official package."""
+    return _SPACE
+
+
+_SPACE = Space(flyte.__name__)
+vars(_SPACE).update(ctx=ctx, map=Map())
+
+
+# Values that do not fit: told before the SDK converts them, which does not fail in one and the same way
+
+
+def _fitting(
+    task: Task, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Give the arguments of a call as they are declared; refuse what does not fit."""
+    signature, kinds = inspect.signature(task.func), task.native_interface.inputs
+    try:
+        bound = signature.bind(*args, **kwargs)
+    except TypeError as error:
+        raise TypeError(f"{task.name}{signature}: {error}") from None
+    for name, value in bound.arguments.items():
+        bound.arguments[name] = _fit(task, f"input {name!r}", kinds[name][0], value)
+    return bound.args, bound.kwargs
+
+
+def _returned(task: Task, result: Any) -> tuple[Any, ...] | None:
+    """Give one value for each output; refuse what does not fit."""
+    outputs, says = task.native_interface.outputs, inspect.signature(task.func).return_annotation
+    if not outputs and result is not None:
+        text = f"returned a {type(result).__name__}, but its signature says None; annotate what it returns"
+        raise _unfit(f"{task.name} {text}")
+    is_one = typing.get_origin(says) is not tuple and not hasattr(says, "_fields")
+    values = (result,) if is_one and outputs else result
+    if outputs and not (isinstance(values, tuple) and len(values) == len(outputs)):
+        what = f"a tuple of {len(values)}" if isinstance(values, tuple) else f"a {type(values).__name__}"
+        text = f"must return a tuple of {len(outputs)}, not {what}; its signature says {says}"
+        raise _unfit(f"{task.name} {text}")
+    named = zip(outputs.items(), values or (), strict=True)
+    return tuple(_fit(task, f"output {name!r}", kind, value) for (name, kind), value in named) or None
+
+
+def _fit(task: Task, what: str, kind: Any, value: Any) -> Any:
+    value = _widened(kind, value)
+    transformer = flyte.types.TypeEngine.get_transformer(kind)
+    try:
+        if transformer.type_assertions_enabled:
+            transformer.assert_type(kind, value)
+    except Exception:  # noqa: BLE001 - of whatever class a transformer has it
+        got = "None" if value is None else f"{_SHORT.repr(value)} ({_name_of(type(value))})"
+        raise _unfit(f"{task.name}: {what}: expected {_name_of(kind)}, got {got}") from None
+    return value
+
+
+def _widened(kind: Any, value: Any) -> Any:
+    """Take whole numbers for floats, as all other places do."""
+    if kind is float and type(value) is int:
+        return float(value)
+    if kind == list[float] and type(value) is list:
+        return [_widened(float, one) for one in value]
+    if kind == dict[str, float] and type(value) is dict:
+        return {key: _widened(float, one) for key, one in value.items()}
+    return value
+
+
+def _name_of(kind: Any) -> str:
+    if isinstance(kind, type) and not hasattr(kind, "__args__"):
+        return kind.__qualname__.rpartition("<locals>.")[2]
+    return str(kind).replace("typing.", "")
+
+
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 60
+
+
+def _unfit(text: str) -> Exception:
+    made = flyte.errors.RuntimeDataValidationError("", "")
+    made.args = (text,)
+    return made
+
+
 # Pickles
 
 
@@ -204,6 +355,8 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             return _located(obj, self.dispatch_table[CodeType](obj))
         if isinstance(obj, Task):
             return _blank, (), obj.__getstate__()
+        if isinstance(obj, Space):
+            return space, ()
         found = self._hook(obj) if self._hook else None
         return super().reducer_override(obj) if found is None else found
 

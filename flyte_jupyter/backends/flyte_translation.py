@@ -234,6 +234,8 @@ class _Packing:
         if found is None:
             raise CodeBundleError(f"it uses {obj!r}, which exists on this machine only")
         module, name = found
+        if module == flyte.__name__:
+            return (getattr, (pod().space(), name)) if name else (pod().space, ())
         return (getattr, (load(module), name)) if name else (importlib.import_module, (module,))
 
 
@@ -280,6 +282,7 @@ def _function(ours: TaskSpec) -> Any:
         made = pod().awaiting(made)
         made.__name__, made.__qualname__ = func.__name__, func.__qualname__
     hints = _hints(ours.interface, ours.name)
+    vars(made)[pod().POSITIONAL] = ours.interface.positional_only
     made.__annotations__ = hints
     made.__signature__ = _signature(ours.interface, hints)
     return made
@@ -303,12 +306,9 @@ def _signature(interface: Interface, hints: dict[str, Any]) -> inspect.Signature
 
 
 def _kind(parameter: inspect.Parameter) -> Any:
-    if parameter.kind is parameter.POSITIONAL_ONLY:
-        raise DefinitionError(
-            f"parameter {parameter.name!r} takes its value by position only, and an endpoint passes values "
-            "by name; take the / out of the signature"
-        )
-    return parameter.kind
+    """Give how a value is passed: an endpoint passes all by name, and the body gets them as it says."""
+    by_either = parameter.POSITIONAL_OR_KEYWORD
+    return by_either if parameter.kind is parameter.POSITIONAL_ONLY else parameter.kind
 
 
 def _unsendable(func: Any) -> list[str]:

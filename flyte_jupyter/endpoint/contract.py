@@ -46,6 +46,7 @@ def variables(
         "FLYTE_INTERNAL_EXECUTION_PROJECT": run.place.project,
         "FLYTE_INTERNAL_EXECUTION_DOMAIN": run.place.domain,
         "FLYTE_ATTEMPT_NUMBER": str(attempt - 1),
+        "FLYTE_JUPYTER_GROUP": action.group,
         "FSSPEC_FILE_AUTO_MKDIR": "true",
         "DO_NOT_TRACK": "1",
         "PYTHONUNBUFFERED": "1",

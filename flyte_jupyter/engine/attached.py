@@ -201,8 +201,8 @@ class Attached:
             found[key] = found.get(key, 0) + row.text.count("\n")
         return found
 
-    def _printed(self, action: str, attempt: int, text: str) -> None:
-        self._store.log(self._state.name, action, attempt, "stdout", redaction.redact(text))
+    def _printed(self, action: str, attempt: int, stream: str, text: str) -> None:
+        self._store.log(self._state.name, action, attempt, stream, redaction.redact(text))
 
     def _published(self, action: str, html: str) -> None:
         blob = self._store.blobs.put(redaction.redact(html).encode("utf-8", "replace"))

@@ -43,6 +43,8 @@ class Interface:
         inputs: the parameters.
         outputs: what it returns; empty for None.
         result: how outputs become the returned value: "none", "one", "tuple" or a NamedTuple class.
+
+    ``positional_only`` has the names of what goes by position only.
     """
 
     def __init__(
@@ -62,7 +64,8 @@ class Interface:
         self._returned = {p.name: p.type for p in outputs}
         self._names = tuple(self._types)
         kinds = {p.kind for p in signature.parameters.values()}
-        self._positional_only = inspect.Parameter.POSITIONAL_ONLY in kinds
+        only = inspect.Parameter.POSITIONAL_ONLY
+        self.positional_only = tuple(p.name for p in signature.parameters.values() if p.kind is only)
         self._keyword_only = inspect.Parameter.KEYWORD_ONLY in kinds
 
     @classmethod
@@ -110,12 +113,8 @@ class Interface:
         """Give named values as the arguments of a call: by position, where all are there and may be."""
         if not self._keyword_only and len(values) == len(self._names):
             return tuple(values[name] for name in self._names), {}
-        only = inspect.Parameter.POSITIONAL_ONLY
         named = {name: values[name] for name in self._names if name in values}
-        positional = [
-            p.name for p in self.signature.parameters.values() if p.kind is only and p.name in named
-        ]
-        return tuple(named.pop(name) for name in positional), named
+        return tuple(named.pop(name) for name in self.positional_only if name in named), named
 
     def from_literals(self, literals: Literals) -> dict[str, Any]:
         """Turn inputs back into Python values by parameter name."""
@@ -123,7 +122,7 @@ class Interface:
 
     def call(self, func: Callable[..., Any], values: Mapping[str, Any]) -> Any:
         """Call the function with named values, also where its parameters are positional only."""
-        if not self._positional_only:
+        if not self.positional_only:
             return func(**values)
         bound = inspect.BoundArguments(self.signature, dict(values))
         return func(*bound.args, **bound.kwargs)

@@ -12,6 +12,7 @@ from enum import Enum
 from typing import NamedTuple
 
 import dockers
+import endpoints
 import numpy as np
 import pandas as pd
 import pytest
@@ -24,6 +25,7 @@ from flyte_jupyter.engine.setup import process
 from flyte_jupyter.testing import FakeBackend
 
 AT_ONCE = flyte.Backoff(0)
+SECRET = "not to be seen by anybody"
 env = flyte.TaskEnvironment(name="conformance", image=dockers.named("frames"))
 
 PLACES = {
@@ -32,16 +34,39 @@ PLACES = {
     "container": {"isolation": "container"},
     "fake": {"mode": "remote"},
     "ray": {"mode": "remote"},
+    "endpoint": {"mode": "remote"},
+    "hybrid": {"mode": "hybrid"},
 }
 
 
-@pytest.fixture(params=PLACES)
+NEAR = [name for name in PLACES if name not in ("endpoint", "hybrid")]
+"""Where all is tested. A run at an endpoint takes half a second: there is tested what once was otherwise."""
+
+at_endpoint = pytest.mark.parametrize("place", [*NEAR, "endpoint"], indirect=True)
+everywhere = pytest.mark.parametrize("place", PLACES, indirect=True)
+
+
+@pytest.fixture(scope="module")
+def endpoint(tmp_path_factory):
+    """An endpoint for all tests here; it has variables of its own."""
+    if endpoints.LACKING:
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(endpoints.REASON)
+    os.environ.setdefault("DO_NOT_TRACK", "1")  # of the official SDK, in the tests' own process
+    store = tmp_path_factory.mktemp("endpoint") / "store"
+    made = endpoints.Endpoint(store, {"CONFORMANCE_SECRET": SECRET}).start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture(params=NEAR)
 def place(request):
     """The options of a run whose root runs in the place."""
     if request.param == "fake":
         flyte.init(backend=FakeBackend())
     if request.param == "ray":
         flyte.init(backend=rays.place())
+    if request.param in ("endpoint", "hybrid"):
+        flyte.init(endpoint=request.getfixturevalue("endpoint").url)
     if request.param == "container":
         dockers.imported("frames")
     return PLACES[request.param]
@@ -202,13 +227,57 @@ def wrong_result() -> int:
 
 
 @env.task
+def wrong_count() -> tuple[int, str]:
+    return 1, "a", 2
+
+
+@env.task
+def calls_wrongly(how: str) -> int:
+    return s_leaf("text") if how == "value" else s_leaf(y=1)
+
+
+@env.task
+def whole(x: float) -> float:
+    return 3 if x else 0
+
+
+@env.task
+def half(x: int) -> float:
+    return whole(x) / 2
+
+
+@env.task
+def anything():
+    return 1, "a"
+
+
+@env.task
 def exits() -> None:
     sys.exit(3)
 
 
+@at_endpoint
 def test_a_wrong_result_names_the_task_and_what_it_gave(run):
-    with pytest.raises(flyte.errors.RuntimeDataValidationError, match=r"wrong_result: output 'o0'.*int"):
+    wrong = flyte.errors.RuntimeDataValidationError
+    with pytest.raises(wrong, match=r"wrong_result: output 'o0': expected int, got 'text' \(str\)"):
         run(wrong_result).outputs()
+    with pytest.raises(wrong, match=r"wrong_count must return a tuple of 2, not a tuple of 3; its signature"):
+        run(wrong_count).outputs()
+
+
+@at_endpoint
+def test_a_call_with_a_wrong_argument_names_the_task_and_what_it_was_given(run):
+    wrong = flyte.errors.RuntimeDataValidationError
+    with pytest.raises(wrong, match=r"s_leaf: input 'x': expected int, got 'text' \(str\)"):
+        run(calls_wrongly, "value").outputs()
+    with pytest.raises(TypeError, match=r"s_leaf\(x: int\) -> int: missing a required argument: 'x'"):
+        run(calls_wrongly, "name").outputs()
+
+
+@at_endpoint
+def test_whole_numbers_are_floats_and_what_is_not_annotated_is_one_value(run):
+    assert run(half, 3).outputs() == (1.5,)
+    assert run(anything).outputs() == ((1, "a"),)
 
 
 def test_sys_exit_fails_the_task(run):
@@ -269,6 +338,7 @@ def calls_by_name() -> list[int]:
     return [by_name(1, z=5), by_name(1, 4), by_name(2, y=1, z=0)]
 
 
+@at_endpoint
 def test_arguments_go_by_position_and_by_name(run):
     assert run(calls_by_name).outputs() == ([125, 143, 210],)
 
@@ -305,6 +375,7 @@ def prints_and_calls() -> None:
     prints()
 
 
+@everywhere
 def test_what_is_printed_is_in_the_log_of_its_action_and_shown(run, capsys):
     handle = run(prints_and_calls)
 
@@ -332,15 +403,16 @@ def begins(lines: int) -> None:
     print("and on")
 
 
+@at_endpoint
 @pytest.mark.parametrize("lines", [0, 10_000])
 def test_what_is_printed_before_a_call_is_shown_before_what_is_printed_there(request, run, capsys, lines):
     run(begins, lines)
 
-    shown = capsys.readouterr().out
-    if (
-        request.node.callspec.params["place"] == "ray"
-    ):  # shown by the record, which is in order for each action
+    shown, place = capsys.readouterr().out, request.node.callspec.params["place"]
+    if place == "ray":  # shown by the record, which is in order for each action
         assert len(shown) == len("line\n" * lines + "last\na piece from the child\nand on\n")
+    elif place == "endpoint":  # the protocol has whole lines
+        assert shown == "line\n" * lines + "last\nfrom the child\na piece and on\n"
     else:
         assert shown == "line\n" * lines + "last\na piece from the child\nand on\n"
 
@@ -358,6 +430,7 @@ def reports_and_fails() -> None:
     raise ValueError("then")
 
 
+@at_endpoint
 def test_reports_are_kept_also_of_a_task_that_fails(run):
     page = run(reports).report()
 
@@ -380,6 +453,7 @@ def tried_again() -> int:
     return int(seen)
 
 
+@at_endpoint
 def test_attempts_are_numbered_and_find_the_checkpoint_of_the_one_before(run):
     handle = run(tried_again)
 
@@ -469,8 +543,9 @@ def looks_around() -> list[str]:
     ]
 
 
+@at_endpoint
 def test_bodies_have_their_variables_secrets_and_context(run, monkeypatch):
-    monkeypatch.setenv("CONFORMANCE_SECRET", "not to be seen by anybody")
+    monkeypatch.setenv("CONFORMANCE_SECRET", SECRET)
 
     handle = run(looks_around, custom_context={"who": "me"}, name="looking")
 
@@ -479,23 +554,91 @@ def test_bodies_have_their_variables_secrets_and_context(run, monkeypatch):
     assert "CONFORMANCE" not in os.environ
 
 
-@env.task
-def in_a_group() -> str:
+def group_here():
     group = flyte.ctx().group_data
     return group.name if group else "none"
 
 
 @env.task
-def makes_a_group() -> str:
+def asks_again() -> str:
+    return group_here()
+
+
+@env.task
+def in_a_group() -> list[str]:
+    with flyte.group("deeper"):
+        found = group_here()
+    action = flyte.ctx().action
+    return [found, asks_again(), action.name, action.run_name]
+
+
+@env.task
+def makes_a_group() -> list[str]:
     with flyte.group("together"), flyte.custom_context(more="yes"):
         return in_a_group()
 
 
+@everywhere
 def test_groups_go_with_the_calls(run):
     handle = run(makes_a_group)
 
-    assert handle.outputs() == ("together",)
-    assert handle.action("in_a_group").group == "together"
+    child = handle.action("in_a_group")
+    assert handle.outputs() == (["together", "none", child.name, handle.name],)
+    assert child.group == "together"
+    assert handle.action("asks_again").group is None
+
+
+@flyte.trace
+def traced(x: int) -> int:
+    return x
+
+
+@env.task(cache=flyte.Cache("override", version_override="1"))
+def kept(x: int) -> int:
+    return x
+
+
+@env.task
+async def branch(n: int) -> list[int]:
+    with flyte.group("pair"):
+        found = await asyncio.gather(a_leaf(n), a_leaf(n + 1))
+    return [*found, *[y async for y in flyte.map.aio(s_leaf, [n, n + 1])]]
+
+
+@env.task
+def tree() -> list[int]:
+    found = asyncio.run(branch(1))
+    found += list(flyte.map(s_leaf, [5, 6], group_name="five and six"))
+    found += [kept(1), kept(1), traced(7)]
+    try:
+        list(flyte.map(fails_on, [0, 1]))
+    except KeyError:
+        found.append(s_leaf.override(short_name="last")(8))
+    return found
+
+
+@env.task
+def fails_on(x: int) -> int:
+    return {0: 0}[x]
+
+
+@everywhere
+def test_a_tree_of_calls_is_on_record_as_it_was_called(run):
+    handle = run(tree)
+
+    assert handle.outputs() == ([2, 3, 2, 3, 6, 7, 1, 1, 7, 9],)
+    names = {action.name: action.state.short for action in handle.actions}
+    found = [(a.state.short, names.get(a.parent_name), a.group) for a in handle.actions]
+    assert found == [
+        ("tree", None, None), ("branch", "tree", None),
+        ("a_leaf", "branch", "pair"), ("a_leaf", "branch", "pair"),
+        ("s_leaf", "branch", "s_leaf"), ("s_leaf", "branch", "s_leaf"),
+        ("s_leaf", "tree", "five and six"), ("s_leaf", "tree", "five and six"),
+        ("kept", "tree", None), ("kept", "tree", None), ("traced", "tree", None),
+        ("fails_on", "tree", "fails_on"), ("fails_on", "tree", "fails_on"), ("last", "tree", None),
+    ]  # fmt: skip
+    again = [a.state for a in handle.actions if a.state.short == "kept"][1]
+    assert (again.cache, again.attempts) == ("hit", ())
 
 
 @pytest.mark.parametrize("kind", [LocalBackend, FakeBackend])

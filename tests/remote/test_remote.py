@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import gc
 import subprocess
 import sys
 import threading
@@ -299,11 +300,12 @@ def test_results_are_found_again(env):
     second = remote(kept, 1)
     assert second.outputs() == (1,)
     assert (first.root.state.cache, second.root.state.cache) == ("miss", "hit")
+    assert (len(first.root.attempts), len(second.root.attempts)) == (1, 0)
     assert (lines(first), lines(second)) == (["executed"], [])
 
 
 @pytest.mark.parametrize("how", ["remote", "hybrid"])
-def test_abort_stops_it_there(how, env, connected):
+def test_abort_stops_it_there(how, env, connected, caplog):
     @env.task
     def parent() -> str:
         return work.sleeps(60)
@@ -323,6 +325,8 @@ def test_abort_stops_it_there(how, env, connected):
     thread.join(10)
     assert ends == [ActionAbortedError]
     assert (run.phase, run.action(child).phase) == ("ABORTED", "ABORTED")
+    gc.collect()
+    assert not [record for record in caplog.records if "Request was cancelled" in record.getMessage()]
     assert (
         ended(load("flyte_jupyter.backends.flyte:remote_name")(run.name, child, str(store.runs_folder)))
         == "ABORTED"

@@ -202,13 +202,8 @@ def test_what_has_no_counterpart_is_refused_by_its_name(translated, env):
     def secret() -> int:
         return 1
 
-    @env.task
-    def positional(x: int, /) -> int:
-        return x
-
     refused(translated, cached, "test.cached", "version_override", error=DefinitionError)
     refused(translated, secret, "/etc/flyte/secrets/elsewhere/key", error=DefinitionError)
-    refused(translated, positional, "'x'", "by position only", error=DefinitionError)
 
 
 def test_a_file_inside_of_a_class_is_refused(translated, env):

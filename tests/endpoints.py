@@ -7,7 +7,9 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import flyte_jupyter
 
@@ -20,22 +22,27 @@ IS_OLDEST = not LACKING and importlib.metadata.version("flyte").startswith("2.5.
 
 
 class Endpoint:
-    """An endpoint over a store of its own."""
+    """An endpoint over a store of its own.
 
-    def __init__(self, store: Path, slots: int = 4) -> None:
+    Args:
+        store: the store's folder.
+        more: variables that it has besides those of this process.
+    """
+
+    def __init__(self, store: Path, more: Mapping[str, str] = MappingProxyType({})) -> None:
         self.store = store
-        self.slots = slots
+        self.more = more
         self.log = store.parent / f"{store.name}.log"
         self.process = None
 
     def start(self) -> "Endpoint":
         command = [sys.executable, "-m", "flyte_jupyter.cli", "serve", "--store", str(self.store)]
         self.process = subprocess.Popen(
-            [*command, "--slots", str(self.slots)],
+            [*command, "--slots", "4", "--strict"],
             stdout=self.log.open("ab"),
             stderr=subprocess.STDOUT,
             cwd=self.store.parent,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "FLYTE_JUPYTER_HOME": ""},
+            env={**os.environ, "PYTHONPATH": str(ROOT), "FLYTE_JUPYTER_HOME": "", **self.more},
             start_new_session=True,
         )
         until(lambda: (self.store / "endpoint.json").exists() or self.process.poll() is not None)
