@@ -17,6 +17,7 @@ from flyte_jupyter.notebook.blocks import Blocks
 from flyte_jupyter.notebook.cells import Cells
 from flyte_jupyter.notebook.here import Here
 from flyte_jupyter.notebook.lineage_cells import Following
+from flyte_jupyter.notebook.sources import misplaced
 
 CELL = "flyte_task"
 _CALL = f"get_ipython().run_cell_magic('{CELL}'"
@@ -76,6 +77,8 @@ class FlyteMagics(Magics):
     def flyte_task(self, line: str, cell: str) -> Any:
         """Make tasks of the cell."""
         said = options.parse(line, self.defaults())
+        if wrong := misplaced(cell):
+            raise UsageError(wrong)
         found = body.Body.of(self.shell, cell, self._cells.current, CELL)
         if not found.functions:
             return load("flyte_jupyter.notebook.celltask.run:CellTask")(found, said).run()

@@ -225,3 +225,30 @@ def test_inputs_that_do_not_fit_are_one_line(kernel, code):
 
     assert done.reply["ename"] == "UsageError"
     assert "wants(y: int) -> int" in done.reply["evalue"]
+
+
+def test_below_another_magic_a_cell_is_the_same_task_and_fails_at_its_own_line(kernel):
+    function = kernel.run("%%time\n%%flyte_task\ndef timed(x: int) -> int:\n    return x\n")
+    failed = kernel.run("%%capture shown\n%%flyte_task\ntwo = 2\n1 / 0")
+    number = kernel.run("two").result["text/plain"]
+
+    assert "Wall time" in function.stdout
+    assert "Task notebook.timed" in function.displays[0]["text/plain"]
+    assert "line 4" in failed.traceback
+    assert number == "2"
+
+
+@pytest.mark.parametrize(
+    ("magic", "told"),
+    [
+        (
+            "time",
+            "%%time stands below %%flyte_task and hides the cell from it; put %%time on the line above it.",
+        ),
+        ("bash", "%%bash stands below %%flyte_task, which takes Python; keep one of the two lines."),
+    ],
+)
+def test_a_magic_below_the_line_is_refused(kernel, magic, told):
+    done = kernel.run(f"%%flyte_task\n\n%%{magic}\nhidden = 1")
+
+    assert done.stderr == f"UsageError: {told}\n"

@@ -51,6 +51,13 @@ def test_options_values_and_names_complete(kernel, line, found):
     assert kernel.complete(code, len(line)) == found
 
 
+def test_options_complete_below_another_magic(kernel):
+    line = "%%time\n%%flyte_task --bac"
+
+    assert kernel.complete(line + "\ndef f(): pass", len(line)) == ["--background"]
+    assert kernel.complete(line.replace("\n", "\nx = 1\n")) == []
+
+
 def test_all_options_are_offered_once(kernel):
     line = "%%flyte_task --cpu 2 --secret a "
     found = kernel.complete(line + "\ndef f(): pass", len(line))
