@@ -125,10 +125,10 @@ def misplaced(body: str) -> str:
         return ""
     name = f"%%{magic[1]}"
     if magic[1] not in WITH_PYTHON:
-        return f"{name} stands below %%{TASK_MAGIC}, which takes Python; keep one of the two lines."
+        return f"{name} stands below %%{TASK_MAGIC}, which takes Python; keep one of the two lines"
     if magic[1] == TASK_MAGIC:
-        return f"{name} stands there twice; keep one of the two lines."
-    return f"{name} stands below %%{TASK_MAGIC} and hides the cell from it; put {name} on the line above it."
+        return f"{name} stands there twice; keep one of the two lines"
+    return f"{name} stands below %%{TASK_MAGIC} and hides the cell from it; put {name} on the line above it"
 
 
 def magics_in(node: ast.AST) -> Iterator[tuple[ast.Call, str, tuple[str, ...]]]:

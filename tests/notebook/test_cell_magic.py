@@ -243,9 +243,9 @@ def test_below_another_magic_a_cell_is_the_same_task_and_fails_at_its_own_line(k
     [
         (
             "time",
-            "%%time stands below %%flyte_task and hides the cell from it; put %%time on the line above it.",
+            "%%time stands below %%flyte_task and hides the cell from it; put %%time on the line above it",
         ),
-        ("bash", "%%bash stands below %%flyte_task, which takes Python; keep one of the two lines."),
+        ("bash", "%%bash stands below %%flyte_task, which takes Python; keep one of the two lines"),
     ],
 )
 def test_a_magic_below_the_line_is_refused(kernel, magic, told):
