@@ -76,7 +76,7 @@ class Functions:
         return self._run(tasks[-1]) if self._line.says("run") else None
 
     def _run(self, task: TaskTemplate[..., Any]) -> Any:
-        args, kwargs = asked.inputs_of(self._line.get("run"), self._names)
+        args, kwargs = asked.inputs_of([self._line.get("run")], self._names, "--run")
         handle = asked.run(task, args, kwargs, self._line, self._blocks)
         if self._line.says("as"):
             self._names[self._line.get("as")] = handle

@@ -60,9 +60,9 @@ class Here:
         if name in known:
             return known[name]
         close = get_close_matches(name, known, 1)
-        hint = f" Did you mean {close[0]}?" if close else ""
+        hint = f". Did you mean {close[0]}?" if close else ""
         listed = ", ".join(known) or "none"
-        raise UsageError(f"no task {name!r}; the notebook's tasks are {listed}.{hint}")
+        raise UsageError(f"no task {name!r}; the notebook's tasks are {listed}{hint}")
 
     def show(self, data: dict[str, Any]) -> None:
         """Show a MIME bundle in the running cell."""

@@ -54,7 +54,7 @@ class Option:
         """
         if self.closed and text not in self.values:
             accepted = ", ".join(self.values)
-            raise UsageError(f"{self.flags[-1]} {text!r} is none of {accepted}.{_near(text, self.values)}")
+            raise UsageError(f"{self.flags[-1]} {text!r} is none of {accepted}{_near(text, self.values)}")
         try:
             return self.read(text)
         except ValueError as error:
@@ -243,12 +243,12 @@ def _unknown(word: str) -> UsageError:
             f"one NAME is accepted, and {word!r} is a second one; values with spaces need quotes"
         )
     known = list(BY_FLAG)
-    return UsageError(f"%%flyte_task has no option {word!r}; it has {', '.join(known)}.{_near(word, known)}")
+    return UsageError(f"%%flyte_task has no option {word!r}; it has {', '.join(known)}{_near(word, known)}")
 
 
 def _near(word: str, accepted: Iterable[str]) -> str:
     close = difflib.get_close_matches(word, list(accepted), 1, 0.6)
-    return f" Did you mean {close[0]}?" if close else ""
+    return f". Did you mean {close[0]}?" if close else ""
 
 
 def _documented(option: Option) -> tuple[str, str]:
