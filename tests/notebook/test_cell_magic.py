@@ -252,3 +252,19 @@ def test_a_magic_below_the_line_is_refused(kernel, magic, told):
     done = kernel.run(f"%%flyte_task\n\n%%{magic}\nhidden = 1")
 
     assert done.stderr == f"UsageError: {told}\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "beside", "told"),
+    [
+        ("--cache auto", "total = sum(range(3))", True),
+        ("--cache auto", "import math\nSIZE = 3\n_small: int = 2\nclass A: ...", False),
+        ("--cache disable", "total = sum(range(3))", False),
+        ("", "total = sum(range(3))", False),
+    ],
+)
+def test_what_is_computed_beside_cached_functions_is_said_not_to_be_kept(kernel, options, beside, told):
+    done = kernel.run(f"%%flyte_task {options}\ndef kept(x: int) -> int:\n    return x\n{beside}")
+    texts = [data["text/plain"] for data in done.displays[1:]]
+
+    assert [("is not kept; kept are results of kept." in text) for text in texts] == [True] * told
