@@ -3,6 +3,7 @@
 import contextlib
 import getpass
 import io
+import re
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
@@ -14,6 +15,8 @@ from flyte_jupyter.loading import load
 
 NAMES = ("runs", "logs", "cache", "secrets", "gc")
 """The commands that do the same here."""
+
+_ANY = re.compile(r"flyte-jupyter (?!serve\b)")
 
 GROUPS = {"cache": "ls", "secrets": "ls"}
 """Commands of several, and what each does by itself."""
@@ -69,5 +72,5 @@ def _refusal(words: Sequence[str], notes: str) -> str:
 
 
 def here(text: str) -> str:
-    """Name the commands as they are called here."""
-    return text.replace("flyte-jupyter ", "%flyte ")
+    """Name the commands as they are called here; an endpoint is started in a terminal only."""
+    return _ANY.sub("%flyte ", text)

@@ -26,6 +26,8 @@ def run(given: Given, here: Here) -> Any:
         raise UsageError("%flyte run takes a TASK, or --stale for the cells that are out of date")
     if given.stale:
         return stale.run_stale(here)
+    if given.background and given.wait:
+        raise UsageError("--background does not wait and --wait does; give one of them")
     task = here.task(given.task)
     chosen = {name: getattr(given, name) for name in ("mode", "isolation")}
     said = {name: BY_NAME[name].value(text) for name, text in chosen.items() if text}

@@ -2,6 +2,7 @@
 
 import argparse
 import shlex
+from difflib import get_close_matches
 from typing import Any, NoReturn
 
 from IPython.core.error import UsageError
@@ -38,8 +39,10 @@ def run(text: str, here: Here) -> Any:
         return borrowed.run(_with_names(words, here))
     command = _BY_NAME.get(words[0])
     if command is None:
-        known = ", ".join((*_BY_NAME, *borrowed.NAMES))
-        raise UsageError(f"%flyte has no sub-command {words[0]!r}; it has {known}")
+        known = (*_BY_NAME, *borrowed.NAMES)
+        close = get_close_matches(words[0].lower(), known, 1)
+        hint = f". Did you mean {close[0]}?" if close else ""
+        raise UsageError(f"%flyte has no sub-command {words[0]!r}; it has {', '.join(known)}{hint}")
     return _run(command, words[1:], here)
 
 

@@ -14,7 +14,7 @@ from flyte_jupyter.config import MODES
 from flyte_jupyter.engine.options import ISOLATIONS
 from flyte_jupyter.notebook import readers
 
-_TASK = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+_TASK = re.compile(r"[^\W\d][\w-]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +120,7 @@ OPTIONS = (
         read=readers.pair,
     ),
     _option("--report", "Keep the task's report when it ends."),
-    _option("--reuse WORKERS", "Keep so many warm workers for it.", values="1 2 4", read=readers.count),
+    _option("--reuse WORKERS", "Keep so many warm workers for it.", values="1 2 4", read=readers.some),
     _option("--mode MODE", "Where it runs.", values=" ".join(MODES), closed=True),
     _option("--isolation HOW", "What surrounds it here.", values=" ".join(ISOLATIONS), closed=True),
     _option("--run INPUTS", 'Run it at once, with inputs: "df=frame, lr=0.05".', bare=True),

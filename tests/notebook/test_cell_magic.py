@@ -268,3 +268,11 @@ def test_what_is_computed_beside_cached_functions_is_said_not_to_be_kept(kernel,
     texts = [data["text/plain"] for data in done.displays[1:]]
 
     assert [("is not kept; kept are results of kept." in text) for text in texts] == [True] * told
+
+
+@pytest.mark.parametrize("statement", ["return 3", "x = yield 3"])
+def test_what_is_no_cell_is_no_task_either(kernel, statement):
+    done = kernel.run(f"%%flyte_task\n{statement}")
+
+    assert done.error.startswith("SyntaxError")
+    assert "outside function" in done.traceback

@@ -122,6 +122,10 @@ def test_help_is_printed(kernel, name):
     ("code", "words"),
     [
         ("%flyte nope", "'nope'"),
+        ("%flyte RUNS", "Did you mean runs?"),
+        ("%flyte run add x=1 --background --wait", "give one of them"),
+        ("%flyte images ls add", "add: ls lists the images of all tasks"),
+        ("%flyte connect http://localhost:1", "Start one with: flyte-jupyter serve"),
         ("%flyte show nosuch", "'nosuch'"),
         ("%flyte run addd x=1", "Did you mean add?"),
         ("%flyte run add x=", "x="),
