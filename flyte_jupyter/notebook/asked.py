@@ -34,7 +34,7 @@ def inputs_of(
     """
     args: list[Any] = []
     kwargs: dict[str, Any] = {}
-    for given in (one for text in texts for one in _inputs(text, option)):
+    for given in (one for text in _whole(texts) for one in _inputs(text, option)):
         if given.name in kwargs:
             raise UsageError(f"{given.said}: {given.name} is given twice")
         if given.name is None:
@@ -80,9 +80,9 @@ class _Input:
             raise UsageError(f"{self.said}: {error}{self._quoted()}") from None
 
     def _quoted(self) -> str:
-        """Say how a lone word would be text."""
+        """Say how it would be text, or hold text: the line's own quotes are not the value's."""
         if not isinstance(self.node, ast.Name):
-            return ""
+            return "; what holds text needs quotes around it all, such as \"names=['a', 'b']\""
         return f'; for text write "{replace(self, text=repr(self.text))}"'
 
 
@@ -130,13 +130,21 @@ def _in_background(runner: Any, task: Any, args: Any, kwargs: Any, blocks: Block
     return handle
 
 
+def _whole(texts: Sequence[str]) -> Iterator[str]:
+    """Put together what stands between spaces and is one expression: ``x=[1, 2]``."""
+    text = ""
+    for more in texts:
+        text = f"{text} {more}" if text else more
+        if _call(text) is not None:
+            yield text
+            text = ""
+    if text:
+        yield text
+
+
 def _inputs(text: str, option: str) -> Iterator[_Input]:
-    source = f"_({text}\n)"
-    try:
-        call = ast.parse(source, mode="eval").body
-    except SyntaxError:
-        call = None
-    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
+    call = _call(text)
+    if call is None:
         example = "df=frame, lr=0.05" if option else "df=frame lr=0.05"
         said = f"{option} {text!r}" if option else text
         raise UsageError(f'{said}: inputs are written as in a call, such as "{example}"')
@@ -146,7 +154,19 @@ def _inputs(text: str, option: str) -> Iterator[_Input]:
     ]:
         if isinstance(node, ast.Starred) or name == "**":
             raise UsageError(f"{option} {text}: inputs are written one by one, without * and **".strip())
-        yield _Input(name, ast.get_source_segment(source, node) or ast.unparse(node), node, option)
+        yield _Input(name, ast.get_source_segment(_source(text), node) or ast.unparse(node), node, option)
+
+
+def _call(text: str) -> ast.Call | None:
+    try:
+        found = ast.parse(_source(text), mode="eval").body
+    except SyntaxError:
+        return None
+    return found if isinstance(found, ast.Call) and isinstance(found.func, ast.Name) else None
+
+
+def _source(text: str) -> str:
+    return f"_({text}\n)"
 
 
 def _unknown(node: ast.expr, names: Mapping[str, Any]) -> set[str]:

@@ -260,3 +260,17 @@ def test_kept_results_are_explained_and_cleared_by_the_task_or_its_variable(kern
     assert "the newest 1 of 2 results" in explained
     assert "2 results removed" in cleared
     assert "no results are kept" in nothing
+
+
+def test_inputs_may_hold_spaces_and_name_what_a_function_has(kernel):
+    kernel.run("env = flyte.TaskEnvironment('same')\n@env.task\ndef same(x: int) -> int: return x")
+    spaced = kernel.run("%flyte run same x=sum([1, 2 + 3])")
+    kernel.run("def inside(q):\n    return get_ipython().run_line_magic('flyte', 'run same x=q')")
+    local = kernel.run("inside(41)")
+    quoted = kernel.run('%flyte run same x=["unknown_word"]')
+
+    assert (spaced.value, local.value) == ("6", "41")
+    assert (
+        "x=[unknown_word]: name 'unknown_word' is not defined; what holds text needs quotes around it all"
+        in quoted.stderr
+    )
