@@ -169,12 +169,12 @@ COMMANDS = (
         arguments=arguments.entries, example="cache ls --task train",
     ),
     Command(
-        name="cache explain", does="tell what a kept result was made from", act="cached:explain",
-        arguments=arguments.explain, example="cache explain 3f9c",
+        name="cache explain", does="tell what a task's kept results were made from", act="cached:explain",
+        arguments=arguments.explain, example="cache explain train",
     ),
     Command(
         name="cache clear", does="remove kept results", act="cached:clear", arguments=arguments.clear,
-        example="cache clear --task train --older-than 7d",
+        example="cache clear train --older-than 7d",
     ),
     Command(
         name="why", does="tell why a task's results were taken from the cache or not, as recorded",

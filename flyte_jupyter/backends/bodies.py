@@ -8,6 +8,7 @@ cut in two, and a stop that comes in the meantime takes effect when the body goe
 import os
 import signal
 import threading
+from collections.abc import Container
 
 from flyte_jupyter.backends.interrupting import Interruption, keep_trying, let_arrive
 
@@ -21,12 +22,14 @@ class Body:
 
     Args:
         run: the run that it belongs to.
+        task: what people call its task.
     """
 
-    __slots__ = ("chased", "covered", "hit", "ident", "outer", "run", "stopped")
+    __slots__ = ("chased", "covered", "hit", "ident", "outer", "run", "stopped", "task")
 
-    def __init__(self, run: str) -> None:
+    def __init__(self, run: str, task: str = "") -> None:
         self.run = run
+        self.task = task
         self.ident = 0
         self.outer: Body | None = None
         self.covered = True
@@ -107,6 +110,11 @@ class Bodies:
         """Whether the innermost body of this thread is being stopped at this moment."""
         body = self._top.get(threading.get_ident())
         return body is not None and body.hit
+
+    def stuck(self, runs: Container[str]) -> list[str]:
+        """Name the tasks whose bodies, of some runs, were stopped and did not end; innermost ones only."""
+        with self._lock:
+            return [body.task for body in self._top.values() if body.stopped and body.run in runs]
 
     @staticmethod
     def on_main_thread(body: Body) -> bool:

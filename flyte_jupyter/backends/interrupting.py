@@ -20,6 +20,9 @@ USERS_FIRST = 0.5
 _OFTEN, _SELDOM = 0.003, 0.1
 """Seconds between two looks, before and after that."""
 
+GIVES_UP_WAITS = sys.version_info >= (3, 12)
+"""Whether what is raised in a thread that waits arrives right after the wait, and harms nobody before."""
+
 _WAITS = frozenset({threading.Condition.wait.__code__})
 """Library code that gives back what it holds, wherever it is interrupted."""
 
@@ -51,7 +54,9 @@ class Interruption:
         late = time.monotonic() - self._began > USERS_FIRST
         time.sleep(0)  # nobody else gets the interpreter between the look and the blow
         frame = sys._current_frames().get(self._ident)  # noqa: SLF001 - documented for tools like this
-        if frame is None or not _at_rest(frame.f_code, late) or not self._goes_on():
+        if frame is None or not _at_rest(frame.f_code, late):
+            return False
+        if not GIVES_UP_WAITS and not self._goes_on():
             return False
         raising(thread, exception)
         return True

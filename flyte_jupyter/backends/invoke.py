@@ -57,7 +57,7 @@ async def _body(
     outer = spec.context
     inside = ContextData(context, None, outer.custom, outer.submit, None)
     if not spec.task.is_async:
-        body = Body(spec.run.name)
+        body = Body(spec.run.name, spec.task.short_name)
         if running() is not None:
             return await in_thread(lambda: _measured(spec.task, inside, values, body, measured), body)
         return _measured(spec.task, inside, values, body, measured)

@@ -1,6 +1,7 @@
 """Pickles between the kernel and a worker: the notebook's classes by name, code by value where it must be."""
 
 import dataclasses
+import functools
 import io
 import pickle
 import sys
@@ -18,6 +19,9 @@ _NOWHERE = "<dynamic-code>"
 
 _SENTINELS = ("MISSING", "KW_ONLY", "_HAS_DEFAULT_FACTORY")
 """Objects of ``dataclasses`` that are told by identity, and that pickling by value would copy."""
+
+_CACHED: Any = type(functools.cache(len))
+"""What ``functools.cache`` and ``lru_cache`` make of a function."""
 
 
 class NamesPickler(pickle.Pickler):
@@ -128,7 +132,7 @@ def dumps_by_value(value: Any, replace: Callable[[Any], Any]) -> bytes:
 
     class Pickler(cloudpickle.Pickler):  # type: ignore[misc,name-defined] # loaded late
         def reducer_override(self, obj: Any) -> Any:
-            found = _sentinel(obj) or replace(obj)
+            found = _sentinel(obj) or replace(obj) or _cached(obj)
             if found is None and isinstance(obj, CodeType):
                 found = _located(obj, self.dispatch_table[CodeType](obj))
             return super().reducer_override(obj) if found is None else found
@@ -143,6 +147,18 @@ def _located(code: CodeType, reduced: Any) -> tuple[Any, ...]:
     """Keep the file of code, which errors name."""
     made, args = reduced
     return made, tuple(code.co_filename if arg == _NOWHERE else arg for arg in args)
+
+
+def _cached(obj: Any) -> tuple[Any, ...] | None:
+    """Take a cached function of the user's apart: its own pickle is its name, which only its module has."""
+    if not isinstance(obj, _CACHED):
+        return None
+    module = sys.modules.get(obj.__module__)
+    if obj.__module__ != "__main__" and (module is None or not _is_users(module)):
+        return None
+    asked = obj.cache_parameters()
+    made = (obj.__wrapped__, asked["maxsize"], asked["typed"], type(obj.cache_info()))
+    return _CACHED, made, vars(obj)
 
 
 def _sentinel(obj: Any) -> tuple[Any, ...] | None:

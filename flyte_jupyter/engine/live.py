@@ -37,6 +37,9 @@ from flyte_jupyter.types.literal import Literals
 if TYPE_CHECKING:
     from flyte_jupyter.engine.admission import Hold
 
+KEYBOARD = "interrupted from the keyboard"
+"""The reason of a run whose cell was interrupted."""
+
 Route = Callable[[ActionSpec], Backend]
 _Task: TypeAlias = "asyncio.Task[Any]"
 
@@ -87,6 +90,11 @@ class LiveRun:
         if self._closed:
             raise Stopped if here is None else asyncio.CancelledError("the run has ended")
         self._open[name] = None if here is None else asyncio.current_task(here)
+
+    @property
+    def reason(self) -> str:
+        """Why it was stopped; empty if it was not."""
+        return self._reason
 
     def end(self, name: str) -> bool:
         """Count an action as ended; False if it was already: then its end is on record."""
@@ -258,5 +266,5 @@ def _cancel(task: _Task) -> None:
 
 def _reason(error: BaseException) -> str:
     if isinstance(error, KeyboardInterrupt):
-        return "interrupted from the keyboard"
+        return KEYBOARD
     return "cancelled" if isinstance(error, asyncio.CancelledError) else type(error).__name__

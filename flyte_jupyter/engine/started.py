@@ -12,7 +12,7 @@ from flyte_jupyter.backends.bodies import Stopped, bodies
 from flyte_jupyter.backends.capture import capture
 from flyte_jupyter.backends.threads import threads
 from flyte_jupyter.engine.calls import Calls
-from flyte_jupyter.engine.live import LiveRun
+from flyte_jupyter.engine.live import KEYBOARD, LiveRun
 from flyte_jupyter.engine.loop import GRACE, PATIENCE, drive, loop, settled
 from flyte_jupyter.engine.observing import tell
 from flyte_jupyter.engine.options import RunOptions
@@ -138,9 +138,11 @@ class Started:
             if isinstance(error, Stopped) and not self._live.stopped.is_set():
                 self._interrupt("the run that called it was stopped")
                 raise
+            if self._live.reason == KEYBOARD:
+                raise KeyboardInterrupt from None  # what follows in the cell must not run
             raise ActionAbortedError(f"run {self.handle.name} was aborted") from None
         except KeyboardInterrupt:
-            self._interrupt("interrupted from the keyboard")
+            self._interrupt(KEYBOARD)
             raise
         finally:
             bodies.uncover(body)

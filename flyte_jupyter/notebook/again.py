@@ -22,7 +22,7 @@ def run_again(given: Given, here: Here) -> Any:
     """Run a run's task again; what succeeded with the same code and inputs is taken from its record."""
     if given.start not in FROM:
         raise UsageError(f"--from {given.start!r} is none of {', '.join(FROM)}")
-    args, changes = asked.inputs_of(", ".join(given.inputs), here.names)
+    args, changes = asked.inputs_of(given.inputs, here.seen)
     if args:
         raise UsageError(f"inputs that are to be different are written NAME=VALUE, not {given.inputs[0]!r}")
     before = run_of(given.run, here)

@@ -3,6 +3,7 @@
 import contextlib
 import getpass
 import io
+import re
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
@@ -15,8 +16,10 @@ from flyte_jupyter.loading import load
 NAMES = ("runs", "logs", "cache", "secrets", "gc")
 """The commands that do the same here."""
 
-_FIRST = {"cache": "ls", "secrets": "ls"}
-"""What a group does by itself."""
+_ANY = re.compile(r"flyte-jupyter (?!serve\b)")
+
+GROUPS = {"cache": "ls", "secrets": "ls"}
+"""Commands of several, and what each does by itself."""
 
 
 def run(words: Sequence[str]) -> None:
@@ -25,14 +28,14 @@ def run(words: Sequence[str]) -> None:
     Raises:
         UsageError: it could not be done.
     """
-    words = [*words, _FIRST[words[0]]] if len(words) == 1 and words[0] in _FIRST else words
+    words = [*words, GROUPS[words[0]]] if len(words) == 1 and words[0] in GROUPS else words
     out, notes = io.StringIO(), io.StringIO()
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(notes):
             args = load("flyte_jupyter.cli:parser")().parse_args(list(words))
     except SystemExit as end:
         if end.code:
-            raise UsageError(here(notes.getvalue().strip().splitlines()[-1])) from None
+            raise UsageError(_refusal(words, notes.getvalue())) from None
         print(here(out.getvalue()), end="")  # noqa: T201 - the cell's output
         return
     if list(words[:2]) == ["secrets", "set"]:
@@ -62,6 +65,12 @@ def _ask_and_run(args: Namespace, out: io.StringIO, notes: io.StringIO) -> None:
         sys.stdin = before
 
 
+def _refusal(words: Sequence[str], notes: str) -> str:
+    """Make one line of what the parser says below its usage."""
+    said = notes.strip().splitlines()[-1].partition(": error: ")[2]
+    return f"%flyte {words[0]}: {said}. Try %flyte {words[0]} --help"
+
+
 def here(text: str) -> str:
-    """Name the commands as they are called here."""
-    return text.replace("flyte-jupyter: error: ", "").replace("flyte-jupyter ", "%flyte ")
+    """Name the commands as they are called here; an endpoint is started in a terminal only."""
+    return _ANY.sub("%flyte ", text)

@@ -12,9 +12,15 @@ from flyte_jupyter.notebook.body import Body, public_name
 from flyte_jupyter.notebook.card import definitions
 from flyte_jupyter.notebook.definition import environment_of, parameters_of, usage
 from flyte_jupyter.notebook.options import Line
+from flyte_jupyter.notebook.restored import note
 from flyte_jupyter.tasks.template import TaskTemplate
 
 _ONLY_WITH_RUN = ("as", "background", "wait", "mode", "isolation")
+
+
+_UNKEPT = "what the cell computes beside its functions ran as usual and is not kept; kept are results of"
+_KEEP = "To keep it, put it into a cell without functions"
+_DEFINES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom, ast.Pass)
 
 
 class Functions:
@@ -73,11 +79,20 @@ class Functions:
     def _finish(self) -> Any:
         tasks = [self._names[name] for name in self._body.functions]
         self._body.shell.display_pub.publish(data=dict(definitions(tasks)))
+        if self._line.get("cache", "disable") != "disable" and any(map(_computes, self._body.tree.body)):
+            note(self._body.shell, f"{_UNKEPT} {', '.join(self._body.functions)}. {_KEEP}")
         return self._run(tasks[-1]) if self._line.says("run") else None
 
     def _run(self, task: TaskTemplate[..., Any]) -> Any:
-        args, kwargs = asked.inputs_of(self._line.get("run"), self._names)
+        args, kwargs = asked.inputs_of([self._line.get("run")], self._names, "--run")
         handle = asked.run(task, args, kwargs, self._line, self._blocks)
         if self._line.says("as"):
             self._names[self._line.get("as")] = handle
         return None if not handle.done() else asked.value_of(handle)
+
+
+def _computes(node: ast.stmt) -> bool:
+    """Whether a statement does more than define something, or name a constant."""
+    if isinstance(node, ast.Assign | ast.AnnAssign | ast.Expr):
+        return not isinstance(node.value, ast.Constant | None)
+    return not isinstance(node, _DEFINES)

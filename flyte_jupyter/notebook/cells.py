@@ -35,9 +35,12 @@ class Cell:
 
     def first_line(self, magic: str) -> int:
         """Give the line number at which the body of a cell magic begins: 1 where no line names the magic."""
-        lines = self.raw.splitlines()
-        blank = next((at for at, line in enumerate(lines) if line.strip()), 0)
-        return blank + 2 if lines and lines[blank].lstrip().startswith(f"%%{magic}") else 1
+        for number, line in enumerate(self.raw.splitlines(), 1):
+            if line.lstrip().startswith(f"%%{magic}"):
+                return number + 1
+            if line.strip() and not line.lstrip().startswith("%%"):
+                break
+        return 1
 
 
 class Cells:
@@ -53,9 +56,20 @@ class Cells:
         self.running = ""
         self._by_code: dict[str, Cell] = {}
         self._ids: dict[int, str] = {}
+        self._parts = 0
+
+    @property
+    def is_part(self) -> bool:
+        """Whether what runs is a part of the current cell that a magic has the shell run: ``%%capture``."""
+        return self._parts > 0
 
     def begin(self, info: Any) -> None:
         """Take note of a cell that is about to run; the callback of ``pre_run_cell``."""
+        if self.running and self.running == self.message() and not info.store_history:
+            self._parts += 1
+            self._by_code[self._code_name(info)] = self.current
+            return
+        self._parts = 0
         self.current = cell = Cell(
             id=getattr(info, "cell_id", None) or "",
             number=self._shell.execution_count - (1 if info.store_history else 0),
@@ -83,7 +97,10 @@ class Cells:
 
     def end(self, _result: Any) -> None:
         """Take note of its end; the callback of ``post_run_cell``."""
-        self.running = ""
+        if self._parts:
+            self._parts -= 1
+        else:
+            self.running = ""
 
     @contextmanager
     def inside(self) -> Iterator[None]:

@@ -26,11 +26,13 @@ def run(given: Given, here: Here) -> Any:
         raise UsageError("%flyte run takes a TASK, or --stale for the cells that are out of date")
     if given.stale:
         return stale.run_stale(here)
+    if given.background and given.wait:
+        raise UsageError("--background does not wait and --wait does; give one of them")
     task = here.task(given.task)
     chosen = {name: getattr(given, name) for name in ("mode", "isolation")}
     said = {name: BY_NAME[name].value(text) for name, text in chosen.items() if text}
     line = Line(None, {**said, "background": given.background, "wait": given.wait}, here.defaults)
-    args, kwargs = asked.inputs_of(", ".join(given.inputs), here.names)
+    args, kwargs = asked.inputs_of(given.inputs, here.seen)
     handle = asked.run(task, args, kwargs, line, here.blocks)
     if given.to:
         here.names[BY_NAME["as"].value(given.to)] = handle
@@ -75,7 +77,7 @@ def explain(given: Given, here: Here) -> None:
     """Say whether a task's result would be taken from the cache, and if not, what changed."""
     task, store, now = here.task(given.task), process.setup.store(), time.time()
     if given.inputs:
-        values = asked.inputs_of(", ".join(given.inputs), here.names)
+        values = asked.inputs_of(given.inputs, here.seen)
         lines = why.verdict_for(task, values, store, now)
     else:
         lines = why.verdict(task, store, now)

@@ -18,6 +18,7 @@ from flyte_jupyter.notebook.here import Here
 from flyte_jupyter.notebook.line_magic import parser_of
 from flyte_jupyter.notebook.options import BY_FLAG, Option
 from flyte_jupyter.notebook.previews import is_frame
+from flyte_jupyter.runs.results import ResultCache
 from flyte_jupyter.runs.run import Run
 from flyte_jupyter.runs.state import Phase
 from flyte_jupyter.tasks.environment import TaskEnvironment, environments
@@ -72,7 +73,7 @@ def subcommands(text: str, here: Here) -> Found:
 
 def _positional(wanted: list[str], rest: list[str], word: str, here: Here) -> Found:
     """Complete an argument by its word in the usage: RUN, ACTION, TASK, NAME=VALUE."""
-    place = len(rest) - 1
+    place = len(rest) - (2 if rest[0] in borrowed.GROUPS else 1)
     now = wanted[place] if place < len(wanted) else ""
     if now == "RUN":
         frames = _frames(here.names) if rest[0] == "frame" else []
@@ -80,7 +81,7 @@ def _positional(wanted: list[str], rest: list[str], word: str, here: Here) -> Fo
     if now == "ACTION":
         return word, _beginning(word, _actions(rest[1], here))
     if now == "TASK":
-        return word, _beginning(word, sorted(here.tasks()))
+        return word, _beginning(word, sorted({*here.tasks(), *(_kept() if rest[0] == "cache" else ())}))
     return _argument(rest, word, here) if "TASK" in wanted else (word, [])
 
 
@@ -134,6 +135,11 @@ def _parser(words: list[str]) -> ArgumentParser | None:
 def _runs(here: Here) -> list[str]:
     held = [name for name in variables(here.names) if isinstance(here.names.get(name), Run)]
     return ["last", *held, *(row.name for row in process.setup.store().runs(limit=_RUNS))]
+
+
+def _kept() -> list[str]:
+    """Name the tasks of kept results, of earlier kernels, too."""
+    return [task.rpartition(".")[2] for task in ResultCache(process.setup.store()).tasks()]
 
 
 def _frames(names: Names) -> list[str]:

@@ -8,8 +8,9 @@ from IPython.core.completer import SimpleCompletion, context_matcher
 
 from flyte_jupyter.loading import load
 from flyte_jupyter.notebook.here import Here
+from flyte_jupyter.notebook.sources import ABOVE
 
-_CELL = re.compile(r"\s*%%flyte_task(?=\s)")
+_CELL = re.compile(ABOVE + r"[^\S\n]*%%flyte_task(?=\s)([^\n]*)")
 _LINE = re.compile(r"\s*%flyte(?=\s)")
 
 
@@ -18,8 +19,9 @@ def matcher(here: Here) -> Callable[[Any], Any]:
 
     def match(context: Any) -> Any:
         before = context.text_until_cursor
-        if (begin := _CELL.match(before)) and context.cursor_line == 0:
-            word, found = _completing("options")(before[begin.end() :], here.names)
+        above = context.full_text.split("\n")[: context.cursor_line]
+        if begin := _CELL.fullmatch("\n".join((*above, before))):
+            word, found = _completing("options")(begin[1], here.names)
         elif begin := _LINE.match(before):
             word, found = _completing("subcommands")(before[begin.end() :], here)
         else:

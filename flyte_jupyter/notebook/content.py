@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from IPython.core.error import UsageError
+
 from flyte_jupyter.images.dockerfile import dockerfile
 from flyte_jupyter.loading import load
 from flyte_jupyter.notebook.command import Command, Given
@@ -35,6 +37,8 @@ def images(given: Given, here: Here) -> None:
     if given.what == "build":
         load("flyte_jupyter.notebook.building:build")(given, here)
         return
+    if given.name is not None:
+        raise UsageError(f"{given.name}: ls lists the images of all tasks; a name is for build")
     drawn = [_drawn(image, tasks) for image, tasks in _asked(here)]
     if not drawn:
         print("no tasks are defined yet, so no images are asked for")  # noqa: T201 - the cell's output

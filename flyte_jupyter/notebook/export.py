@@ -18,7 +18,7 @@ from flyte_jupyter.notebook.export_plan import Item, Plan, plan
 from flyte_jupyter.notebook.export_tasks import Environments
 from flyte_jupyter.notebook.export_text import module
 from flyte_jupyter.notebook.lint import read
-from flyte_jupyter.notebook.sources import CodeCell, code_cells, read_code
+from flyte_jupyter.notebook.sources import TASK_MAGIC, CodeCell, below, code_cells, misplaced, read_code
 
 _MARK = re.compile(r"^# task (\w+): cell (\S+), slice ([0-9a-f]{12})$", re.MULTILINE)
 
@@ -149,6 +149,8 @@ def _statements(
     if cell.tree is None:
         yield from _translated(cell, export_magics.other_language(cell, into), into, [])
         return
+    if cell.magic == TASK_MAGIC and (wrong := misplaced(below(cell))):
+        raise UsageError(wrong)
     written = zip(cell.statements, _texts(cell), strict=True)
     for node, text in written:
         above = export_tasks.decorator(cell, node, environments)

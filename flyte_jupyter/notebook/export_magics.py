@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from flyte_jupyter.notebook.sources import CodeCell, magics_in
+from flyte_jupyter.notebook.sources import CodeCell, below, magics_in
 
 _REMOVED = frozenset(
     {
@@ -63,7 +63,7 @@ def statements(node: ast.stmt, names: Collection[str], into: Translation) -> lis
 
 def other_language(cell: CodeCell, into: Translation) -> list[ast.stmt]:
     """Translate a cell below whose magic no Python stands."""
-    body = cell.source.split("\n", 1)[1].rstrip("\n") + "\n" if "\n" in cell.source else ""
+    body = below(cell).rstrip("\n") + "\n" if cell.offset else ""
     if cell.magic in _SHOWING:
         into.comments.append(f"removed: a cell of %%{cell.magic}")
         return []

@@ -17,10 +17,11 @@ from flyte_jupyter.notebook import completion, lineage_cells, reprs, tracebacks
 from flyte_jupyter.notebook.blocks import Blocks, Publish
 from flyte_jupyter.notebook.cells import Cells
 from flyte_jupyter.notebook.formed import forming
-from flyte_jupyter.notebook.interrupts import careful
+from flyte_jupyter.notebook.interrupts import Interrupts, careful
 from flyte_jupyter.notebook.magics import CELL, FlyteMagics, awaiting
 from flyte_jupyter.notebook.restored import Restored
 from flyte_jupyter.notebook.stopping import Stops, listen
+from flyte_jupyter.notebook.stuck import Stuck
 from flyte_jupyter.notebook.wakeup import wake_on_signal
 
 _loaded: dict[int, ExitStack] = {}
@@ -69,13 +70,17 @@ def load(shell: Any) -> None:
         if left is None and (loading := cells.going_on()) is not None:
             cells.begin(loading)
             magics.following.begin(loading)
-        undo.callback(_on(shell, "post_run_cell", _interrupts(blocks, cells)))
+        interrupts = Interrupts()
+        stuck = Stuck(shell, interrupts)
+        undo.callback(process.observe(stuck))
+        undo.callback(_on(shell, "pre_run_cell", stuck.begin))
+        undo.callback(_on(shell, "post_run_cell", _interrupts(blocks, cells, stuck)))
         undo.callback(_on(shell, "post_run_cell", restored.end))
         undo.callback(_on(shell, "post_run_cell", cells.end))
         undo.callback(reprs.register(shell, blocks.is_shown))
         undo.callback(tracebacks.watch(shell))
-        undo.callback(wake_on_signal())
-        undo.callback(careful(partial(_on, shell)))
+        undo.callback(wake_on_signal(stuck.interrupted))
+        undo.callback(careful(interrupts, partial(_on, shell)))
         _loaded[id(shell)] = undo.pop_all()
 
 
@@ -154,14 +159,16 @@ def _on(shell: Any, event: str, callback: Callable[..., None]) -> Callable[[], N
     return lambda: shell.events.unregister(event, callback)
 
 
-def _interrupts(blocks: Blocks, cells: Cells) -> Callable[[Any], None]:
+def _interrupts(blocks: Blocks, cells: Cells, stuck: Stuck) -> Callable[[Any], None]:
     """Make the callback that stops, when a cell was interrupted, every run that it started."""
 
     def ended(result: Any) -> None:
         error = getattr(result, "error_in_exec", None)
-        if isinstance(error, KeyboardInterrupt | asyncio.CancelledError):
+        interrupted = isinstance(error, KeyboardInterrupt | asyncio.CancelledError)
+        if interrupted:
             for run in blocks.started_by(cells.current.message):
                 run.abort("the cell was interrupted")
+        stuck.ended(interrupted=interrupted)
 
     return ended
 

@@ -28,6 +28,7 @@ class Here:
         blocks: the runs that it started and that go on.
         following: keeps the graph of its cells.
         defaults: the values of options that are set for it.
+        local: the names of the function that calls, if one does.
     """
 
     shell: Any
@@ -35,12 +36,18 @@ class Here:
     blocks: Blocks
     following: "Following"
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    local: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def names(self) -> dict[str, Any]:
         """The notebook's names."""
         found: dict[str, Any] = self.shell.user_ns
         return found
+
+    @property
+    def seen(self) -> Mapping[str, Any]:
+        """The names that an expression on the line sees."""
+        return {**self.names, **self.local}
 
     def tasks(self) -> dict[str, Task]:
         """Give all tasks by their variables, qualified names, and short names that only one has."""
@@ -60,9 +67,9 @@ class Here:
         if name in known:
             return known[name]
         close = get_close_matches(name, known, 1)
-        hint = f" Did you mean {close[0]}?" if close else ""
+        hint = f". Did you mean {close[0]}?" if close else ""
         listed = ", ".join(known) or "none"
-        raise UsageError(f"no task {name!r}; the notebook's tasks are {listed}.{hint}")
+        raise UsageError(f"no task {name!r}; the notebook's tasks are {listed}{hint}")
 
     def show(self, data: dict[str, Any]) -> None:
         """Show a MIME bundle in the running cell."""

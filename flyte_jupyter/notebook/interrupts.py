@@ -45,6 +45,8 @@ class Interrupts:
     """Whoever stops a body on the main thread may send the signal: it ends a system call that waits."""
 
     def __init__(self) -> None:
+        self.called = 0.0
+        """When it was called last."""
         self._since = 0.0
         self._seen = _Look()
 
@@ -65,6 +67,7 @@ class Interrupts:
         Raises:
             KeyboardInterrupt: the thread is where that harms nothing.
         """
+        self.called = time.monotonic()
         if frame is None or bodies.is_hit() or is_harmless(frame) or self._waits(frame) or self._is_late():
             self._forget()
             raise KeyboardInterrupt
@@ -110,13 +113,15 @@ def _try_again(ident: int) -> None:
         _thread.interrupt_main()
 
 
-def careful(on: Callable[[str, Callable[..., None]], Callable[[], None]]) -> Callable[[], None]:
+def careful(
+    interrupts: Interrupts, on: Callable[[str, Callable[..., None]], Callable[[], None]]
+) -> Callable[[], None]:
     """Interrupt cells with care; gives the undo.
 
     Args:
+        interrupts: what handles the signal.
         on: registers a callback for an event of the shell, and gives the undo.
     """
-    interrupts = Interrupts()
     interrupts.begin(None)  # the cell that loads the extension
     off = on("pre_run_cell", interrupts.begin)
 

@@ -2,6 +2,7 @@
 
 import argparse
 import shlex
+from difflib import get_close_matches
 from typing import Any, NoReturn
 
 from IPython.core.error import UsageError
@@ -13,6 +14,7 @@ from flyte_jupyter.notebook.command import Command
 from flyte_jupyter.notebook.commands import COMMANDS
 from flyte_jupyter.notebook.here import Here
 from flyte_jupyter.runs.run import Run
+from flyte_jupyter.tasks.template import TaskTemplate
 
 _BY_NAME = {command.name: command for command in COMMANDS}
 _HELP = ("-h", "--help")
@@ -34,11 +36,13 @@ def run(text: str, here: Here) -> Any:
         print(overview())  # noqa: T201 - the cell's output
         return None
     if words[0] in borrowed.NAMES:
-        return borrowed.run(_with_runs(words, here))
+        return borrowed.run(_with_names(words, here))
     command = _BY_NAME.get(words[0])
     if command is None:
-        known = ", ".join((*_BY_NAME, *borrowed.NAMES))
-        raise UsageError(f"%flyte has no sub-command {words[0]!r}; it has {known}")
+        known = (*_BY_NAME, *borrowed.NAMES)
+        close = get_close_matches(words[0].lower(), known, 1)
+        hint = f". Did you mean {close[0]}?" if close else ""
+        raise UsageError(f"%flyte has no sub-command {words[0]!r}; it has {', '.join(known)}{hint}")
     return _run(command, words[1:], here)
 
 
@@ -75,10 +79,11 @@ def _run(command: Command, words: list[str], here: Here) -> Any:
         raise UsageError(borrowed.here(" ".join(str(error).split()))) from None
 
 
-def _with_runs(words: list[str], here: Here) -> list[str]:
-    """Put names of runs in place of variables that hold them: the terminal's commands know no variables."""
-    held = {word: here.names.get(word) for word in words[1:]}
-    return [words[0], *(r.name if isinstance(r := held[word], Run) else word for word in words[1:])]
+def _with_names(words: list[str], here: Here) -> list[str]:
+    """Put names of runs and tasks in place of variables: the terminal's commands know no variables."""
+    held = [here.names.get(word) for word in words]
+    named = [one.name if isinstance(one, Run | TaskTemplate) else None for one in held]
+    return [words[0], *(name or word for name, word in zip(named[1:], words[1:], strict=True))]
 
 
 def _words(text: str) -> list[str]:

@@ -86,6 +86,8 @@ class Following:
 
     def begin(self, info: Any) -> None:
         """Take note of a cell that is about to run; the callback of ``pre_run_cell``."""
+        if self._cells.is_part:
+            return
         cell, scope = self._cells.current, self._shell.user_ns
         # What is left of an earlier request never ended as cells do; a cell that runs others is of the same.
         self._going = [one for one in self._going if one.message == cell.message]
@@ -103,7 +105,7 @@ class Following:
 
     def end(self, result: Any) -> None:
         """Take note of its end; the callback of ``post_run_cell``."""
-        if not self._going:
+        if not self._going or self._cells.is_part:
             return
         going = self._going.pop()
         gave, scope = self._gave(going), self._shell.user_ns

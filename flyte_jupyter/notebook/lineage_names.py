@@ -14,10 +14,12 @@ from flyte_jupyter.notebook.body import python_of
 from flyte_jupyter.notebook.celltask.names import Names
 from flyte_jupyter.notebook.lineage_code import function_of
 from flyte_jupyter.notebook.render.text import shorten
-from flyte_jupyter.notebook.sources import magics_in
+from flyte_jupyter.notebook.sources import ABOVE, magics_in
 from flyte_jupyter.tasks.slicing.names import uses_of
 
-MAGIC = re.compile(r"\s*%%flyte_task\b([^\n]*)\n?")
+MAGIC = re.compile(ABOVE + r"\s*%%flyte_task\b([^\n]*)\n?")
+_SEEN = re.compile(r"(?:\s*%%(?:time|capture|prun)\b[^\n]*\n)+")
+"""Magics below which a cell takes and binds names as without them."""
 _HIDDEN = re.compile(r"_+|_i+|_i?\d+|_ih|_oh|_dh|In|Out|exit|quit|get_ipython|_exit_code|__\w+__")
 _RUN = "--run"
 _NAMED = 3
@@ -33,11 +35,12 @@ def names_of(shell: Any, text: str, python: str | None = None) -> Names:
         python: the cell as Python, if that is known.
     """
     magic = MAGIC.match(text)
-    body = text[magic.end() :] if magic else text
+    above = magic or _SEEN.match(text)
+    body = text[above.end() :] if above else text
     if body.lstrip().startswith("%%"):
         return Names()
     try:
-        known = python if python is not None and not magic else python_of(shell, body)
+        known = python if python is not None and not above else python_of(shell, body)
     except (SyntaxError, ValueError):
         return Names()
     return _names(known, magic[1] if magic else "")

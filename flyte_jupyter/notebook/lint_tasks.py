@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator, Sequence
 
 from flyte_jupyter.notebook.found import Finding, finding
-from flyte_jupyter.notebook.sources import TASK_MAGIC, CodeCell, magics_in
+from flyte_jupyter.notebook.sources import TASK_MAGIC, WITH_PYTHON, CodeCell, magics_in
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -97,4 +97,6 @@ def _magics(cell: CodeCell, node: ast.AST, subject: str) -> Iterator[Finding]:
         if used:
             message = f"{subject} uses {used}, which only a notebook has"
             fix = "Use subprocess.run or plain Python, or move it out of the task"
+            if kind == "run_cell_magic" and texts[0] in WITH_PYTHON:
+                fix = f"Put it on the line above %%{TASK_MAGIC}"
             yield finding("FJ008", cell, cell.line(call), message, fix)

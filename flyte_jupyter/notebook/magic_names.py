@@ -1,7 +1,7 @@
 """Which names magics bind, as far as their text tells."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flyte_jupyter.notebook.sources import TASK_MAGIC, CodeCell
 
@@ -46,14 +46,23 @@ def of_line_magic(name: str, argument: str) -> Bound:
 
 
 def of_cell_magic(cell: CodeCell) -> Bound:
-    """Tell it of a cell's magic; the Python below it tells for itself."""
-    if cell.magic == "capture":
-        words = [word for word in cell.argument.split() if not word.startswith("-")]
-        return Bound(binds=frozenset(words[:1]))
+    """Tell it of a cell's magics; the Python below them tells for itself."""
+    around = frozenset(name for magic in cell.around for name in _captured(*magic))
+    own = _of_own_magic(cell)
+    return replace(own, binds=own.binds | around)
+
+
+def _of_own_magic(cell: CodeCell) -> Bound:
     if cell.magic == TASK_MAGIC:
         return Bound(binds=frozenset(_AS.findall(cell.argument)))
     if not cell.magic or cell.tree is not None:
-        return Bound()
+        return Bound(binds=frozenset(_captured(cell.magic, cell.argument)))
     named = [name for found in _OUT.findall(cell.argument) for name in found.split(",") if name]
     named += _INTO.findall(cell.source.split("\n", 1)[0])
     return Bound(binds=frozenset(named), opens=cell.magic not in _OTHER_LANGUAGES)
+
+
+def _captured(magic: str, argument: str) -> list[str]:
+    """Name the variable that takes what a cell shows."""
+    words = [word for word in argument.split() if not word.startswith("-")]
+    return words[:1] if magic == "capture" else []

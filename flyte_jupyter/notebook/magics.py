@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from IPython.core.error import UsageError
@@ -17,6 +18,7 @@ from flyte_jupyter.notebook.blocks import Blocks
 from flyte_jupyter.notebook.cells import Cells
 from flyte_jupyter.notebook.here import Here
 from flyte_jupyter.notebook.lineage_cells import Following
+from flyte_jupyter.notebook.sources import misplaced
 
 CELL = "flyte_task"
 _CALL = f"get_ipython().run_cell_magic('{CELL}'"
@@ -76,6 +78,8 @@ class FlyteMagics(Magics):
     def flyte_task(self, line: str, cell: str) -> Any:
         """Make tasks of the cell."""
         said = options.parse(line, self.defaults())
+        if wrong := misplaced(cell):
+            raise UsageError(wrong)
         found = body.Body.of(self.shell, cell, self._cells.current, CELL)
         if not found.functions:
             return load("flyte_jupyter.notebook.celltask.run:CellTask")(found, said).run()
@@ -86,10 +90,10 @@ class FlyteMagics(Magics):
     @needs_local_scope
     def flyte(self, line: str, local_ns: Mapping[str, Any] | None = None) -> Any:
         """Runs, tasks and what is kept of them: ``%flyte --help`` lists the sub-commands."""
+        here = replace(self.here, local=local_ns or {})
         if "$" in line or "{" in line:
-            names = {**self.here.names, **(local_ns or {})}
-            line = load("flyte_jupyter.notebook.expansion:expanded")(line, names)
-        return load("flyte_jupyter.notebook.line_magic:run")(line, self.here)
+            line = load("flyte_jupyter.notebook.expansion:expanded")(line, here.seen)
+        return load("flyte_jupyter.notebook.line_magic:run")(line, here)
 
     def defaults(self) -> dict[str, Any]:
         """Give the values of options that are set for the notebook."""

@@ -14,7 +14,7 @@ from flyte_jupyter.config import MODES
 from flyte_jupyter.engine.options import ISOLATIONS
 from flyte_jupyter.notebook import readers
 
-_TASK = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+_TASK = re.compile(r"[^\W\d][\w-]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +54,7 @@ class Option:
         """
         if self.closed and text not in self.values:
             accepted = ", ".join(self.values)
-            raise UsageError(f"{self.flags[-1]} {text!r} is none of {accepted}.{_near(text, self.values)}")
+            raise UsageError(f"{self.flags[-1]} {text!r} is none of {accepted}{_near(text, self.values)}")
         try:
             return self.read(text)
         except ValueError as error:
@@ -120,7 +120,7 @@ OPTIONS = (
         read=readers.pair,
     ),
     _option("--report", "Keep the task's report when it ends."),
-    _option("--reuse WORKERS", "Keep so many warm workers for it.", values="1 2 4", read=readers.count),
+    _option("--reuse WORKERS", "Keep so many warm workers for it.", values="1 2 4", read=readers.some),
     _option("--mode MODE", "Where it runs.", values=" ".join(MODES), closed=True),
     _option("--isolation HOW", "What surrounds it here.", values=" ".join(ISOLATIONS), closed=True),
     _option("--run INPUTS", 'Run it at once, with inputs: "df=frame, lr=0.05".', bare=True),
@@ -243,12 +243,12 @@ def _unknown(word: str) -> UsageError:
             f"one NAME is accepted, and {word!r} is a second one; values with spaces need quotes"
         )
     known = list(BY_FLAG)
-    return UsageError(f"%%flyte_task has no option {word!r}; it has {', '.join(known)}.{_near(word, known)}")
+    return UsageError(f"%%flyte_task has no option {word!r}; it has {', '.join(known)}{_near(word, known)}")
 
 
 def _near(word: str, accepted: Iterable[str]) -> str:
     close = difflib.get_close_matches(word, list(accepted), 1, 0.6)
-    return f" Did you mean {close[0]}?" if close else ""
+    return f". Did you mean {close[0]}?" if close else ""
 
 
 def _documented(option: Option) -> tuple[str, str]:

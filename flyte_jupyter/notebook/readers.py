@@ -74,6 +74,17 @@ def count(text: str) -> int:
     return int(text)
 
 
+def some(text: str) -> int:
+    """Read a whole number of things that there must be.
+
+    Raises:
+        ValueError: it is none, or zero.
+    """
+    if not (text.isascii() and text.isdigit() and int(text)):
+        raise ValueError("a whole number is accepted, 1 or more")
+    return int(text)
+
+
 def accelerator(text: str) -> int | str:
     """Read a number of GPUs, or a kind with a number: ``1``, ``T4:2``."""
     return int(text) if text.isascii() and text.isdigit() else text

@@ -68,8 +68,8 @@ def find(run: Run, name: str) -> ActionState:
     tasks = sorted({a.short or a.task for a in actions.values()})
     if not found:
         close = get_close_matches(name, tasks, 1)
-        hint = f" Did you mean {close[0]}?" if close else ""
-        raise ActionNotFoundError(f"run {run.name} has no action {name!r}; it has {', '.join(tasks)}.{hint}")
+        hint = f". Did you mean {close[0]}?" if close else ""
+        raise ActionNotFoundError(f"run {run.name} has no action {name!r}; it has {', '.join(tasks)}{hint}")
     listed = ", ".join(a.name for a in (bad or found)[:5])
     raise ActionNotFoundError(f"run {run.name} has {len(found)} actions {name!r}; name one of them: {listed}")
 

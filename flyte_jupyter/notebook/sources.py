@@ -16,6 +16,9 @@ TASK_MAGIC = "flyte_task"
 WITH_PYTHON = frozenset({TASK_MAGIC, "time", "timeit", "capture", "prun", "memit", "mprun"})
 """Cell magics below which Python stands."""
 
+ABOVE = rf"(?:\s*%%(?:{'|'.join(sorted(WITH_PYTHON - {TASK_MAGIC}))})\b[^\n]*\n)*"
+"""The lines of other magics that may stand above that of a task, as a regular expression."""
+
 SKIPPED = "skip-execution"
 
 _MAGIC = re.compile(r"\s*%%(\w+)[ \t]*([^\n]*)(?:\n|$)")
@@ -35,8 +38,9 @@ class CodeCell:
         id: the notebook format's id; empty in notebooks that have none.
         number: its place among the code cells, from 1.
         source: its text.
-        magic: the name of its cell magic; empty if it has none.
+        magic: the name of its cell magic, of several the one that makes it a task; empty if it has none.
         argument: what stands behind the magic's name.
+        around: the names and arguments of the other magics above its statements.
         python: the text of its statements, IPython's own syntax translated to calls.
         tree: the statements; None if they are no Python.
         failure: why they are none; empty also where another language stands below a magic.
@@ -53,6 +57,7 @@ class CodeCell:
     source: str
     magic: str = ""
     argument: str = ""
+    around: Sequence[tuple[str, str]] = ()
     python: str = ""
     tree: ast.Module | None = None
     failure: str = ""
@@ -84,12 +89,15 @@ def code_cells(notebook: Mapping[str, Any]) -> list[CodeCell]:
 
 def read_code(source: str, **facts: Any) -> CodeCell:
     """Read a cell's text."""
-    magic = _MAGIC.match(source)
-    name, argument = (magic[1], magic[2].strip()) if magic else ("", "")
-    if magic and name not in WITH_PYTHON:
-        return CodeCell(source=source, magic=name, argument=argument, **facts)
-    body = source[magic.end() :] if magic else source
-    offset = source[: magic.end()].count("\n") if magic else 0
+    magics = list(_magics_above(source))
+    names = [(magic[1], magic[2].strip()) for magic in magics]
+    own = len(names) - 1 if names and _is_last(names[-1][0]) else 0
+    name, argument = names[own] if names else ("", "")
+    facts["around"] = (*names[:own], *names[own + 1 :])
+    body = source[magics[-1].end() :] if magics else source
+    offset = source[: len(source) - len(body)].count("\n")
+    if name and name not in WITH_PYTHON:
+        return CodeCell(source=source, magic=name, argument=argument, offset=offset, **facts)
     offset += _blank_lines(body)
     text, tree, error = _parsed(body)
     return CodeCell(
@@ -105,6 +113,24 @@ def read_code(source: str, **facts: Any) -> CodeCell:
     )
 
 
+def below(cell: CodeCell) -> str:
+    """Give the text that stands below the lines of a cell's magics."""
+    return "\n".join(cell.source.split("\n")[cell.offset :])
+
+
+def misplaced(body: str) -> str:
+    """Say why a cell magic cannot stand below ``%%flyte_task``, and what to do; empty if none does."""
+    magic = _MAGIC.match(body)
+    if magic is None:
+        return ""
+    name = f"%%{magic[1]}"
+    if magic[1] not in WITH_PYTHON:
+        return f"{name} stands below %%{TASK_MAGIC}, which takes Python; keep one of the two lines"
+    if magic[1] == TASK_MAGIC:
+        return f"{name} stands there twice; keep one of the two lines"
+    return f"{name} stands below %%{TASK_MAGIC} and hides the cell from it; put {name} on the line above it"
+
+
 def magics_in(node: ast.AST) -> Iterator[tuple[ast.Call, str, tuple[str, ...]]]:
     """Find what were magics and shell commands: the call, its kind and its arguments."""
     for inside in ast.walk(node):
@@ -118,6 +144,20 @@ def magics_in(node: ast.AST) -> Iterator[tuple[ast.Call, str, tuple[str, ...]]]:
 def as_text(value: object) -> str:
     """Join the lines of a text of a notebook's file, which may be one text or a list of lines."""
     return "".join(map(str, value)) if isinstance(value, list | tuple) else str(value or "")
+
+
+def _magics_above(source: str) -> Iterator[re.Match[str]]:
+    """Find the lines of magics above a cell's statements, or above text in another language."""
+    at = 0
+    while magic := _MAGIC.match(source, at):
+        yield magic
+        at = magic.end()
+        if _is_last(magic[1]):
+            return
+
+
+def _is_last(magic: str) -> bool:
+    return magic == TASK_MAGIC or magic not in WITH_PYTHON
 
 
 def _cell(cell: Mapping[str, Any], number: int) -> CodeCell:

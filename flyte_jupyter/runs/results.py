@@ -92,6 +92,11 @@ class ResultCache:
         where, values = ("WHERE task = ?", (text(task),)) if task is not None else ("", ())
         return self._entries(f"{where} ORDER BY created DESC", values)
 
+    def tasks(self) -> list[str]:
+        """Name the tasks that have results."""
+        self._store.settle()
+        return [str(name) for (name,) in self._store.ask("SELECT DISTINCT task FROM results", ())]
+
     def nearest(self, task: str, inputs_digest: str = "", version: str = "") -> Entry | None:
         """Find the result that explains a miss best.
 

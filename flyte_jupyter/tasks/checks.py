@@ -13,8 +13,8 @@ def not_one_of(what: str, value: object, accepted: Iterable[str]) -> DefinitionE
     """Make the error for a value that is none of the accepted ones; it names them and the closest."""
     names = list(accepted)
     close = load("difflib:get_close_matches")(str(value), names, 1, 0.6)
-    hint = f" Did you mean {close[0]!r}?" if close else ""
-    return DefinitionError(f"{what}={value!r} is none of {', '.join(map(repr, names))}.{hint}")
+    hint = f". Did you mean {close[0]!r}?" if close else ""
+    return DefinitionError(f"{what}={value!r} is none of {', '.join(map(repr, names))}{hint}")
 
 
 def wrong_type(what: str, value: object, expected: str) -> TypeError:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, cast, overload
 
 from flyte_jupyter.errors import DefinitionError
 from flyte_jupyter.loading import load
@@ -240,6 +240,8 @@ class TaskEnvironment(Environment):
     def _make(self, options: Mapping[str, Any], func: Callable[P, R]) -> AsyncFunctionTaskTemplate[P, R]:
         if isinstance(func, AsyncFunctionTaskTemplate):
             raise TypeError(f"{func.name} is a task already; decorate the function once")
+        if isinstance(cast("object", func), classmethod):
+            func = cast("Any", func).__func__
         if not callable(func):
             raise TypeError(f"@{self.name}.task decorates a function, not {func!r}")
         name = getattr(func, "__name__", None) or getattr(getattr(func, "func", None), "__name__", None)

@@ -1,5 +1,6 @@
 """A function's signature as a task sees it: inputs and outputs with names, types and defaults."""
 
+import functools
 import inspect
 import typing
 from collections.abc import Callable, Mapping, Sequence
@@ -199,6 +200,8 @@ class Interface:
 
 def _hints(func: Callable[..., Any], name: str) -> dict[str, Any]:
     target = inspect.unwrap(func)
+    while isinstance(target, functools.partial):
+        target = inspect.unwrap(target.func)
     if not (inspect.isfunction(target) or inspect.ismethod(target)):
         target = target.__call__
     try:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
 
 from flyte_jupyter.errors import DefinitionError, TraceDoesNotAllowNestedTasksError
+from flyte_jupyter.tasks import refusing
 from flyte_jupyter.tasks.cache import Cache
 from flyte_jupyter.tasks.checks import integer
 from flyte_jupyter.tasks.context import current
@@ -190,6 +191,7 @@ class AsyncFunctionTaskTemplate(TaskTemplate[P, R]):
         super().__post_init__()
         if not callable(self.func):
             raise TypeError(f"{self.name}: func={self.func!r} cannot be called")
+        refusing.check_class(self.func, self.name)
         put = functools.partial(object.__setattr__, self)
         for name in functools.WRAPPER_ASSIGNMENTS:
             if hasattr(self.func, name):
@@ -197,8 +199,9 @@ class AsyncFunctionTaskTemplate(TaskTemplate[P, R]):
         put("__wrapped__", self.func)
         if self.docs is None:
             put("docs", Documentation.of(self.func))
-        signature = f"{self.short_name}{_signature(self.func)}"
-        put("__doc__", f"{signature}\n\n{inspect.getdoc(self.func) or ''}".rstrip())
+        signature = _signature(self.func)
+        refusing.check(self.func, signature, self.name)
+        put("__doc__", f"{self.short_name}{signature}\n\n{inspect.getdoc(self.func) or ''}".rstrip())
         self._check_parameters()
 
     @functools.cached_property

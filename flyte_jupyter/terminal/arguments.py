@@ -12,6 +12,9 @@ NAMED = "its name, the beginning of it, or 'last'"
 """How a run can be named."""
 
 
+_TASK = "a task's short or qualified name"
+
+
 def run(to: argparse.ArgumentParser) -> None:
     """Take a run; the last one if none is named."""
     to.add_argument("run", metavar="RUN", nargs="?", default=LAST, help=NAMED)
@@ -111,20 +114,25 @@ def abort(to: argparse.ArgumentParser) -> None:
 
 def entries(to: argparse.ArgumentParser) -> None:
     """Take what narrows a list of kept results."""
-    to.add_argument("--task", help="only those of this task")
+    to.add_argument("task", metavar="TASK", nargs="?", help=f"{_TASK}: only those of it")
+    to.add_argument("--task", dest="task", default=argparse.SUPPRESS, help="the same")
     to.add_argument(
         "--limit", type=options.count, default=50, metavar="N", help="at most so many; 50 if not given"
     )
 
 
 def explain(to: argparse.ArgumentParser) -> None:
-    """Take the key of a kept result."""
-    to.add_argument("key", metavar="KEY", help="the beginning of a key that 'cache ls' shows")
+    """Take a task, or the key of a kept result."""
+    to.add_argument("what", metavar="TASK", help=f"{_TASK}, or the beginning of a key that 'cache ls' shows")
+    to.add_argument(
+        "--limit", type=options.count, default=5, metavar="N", help="at most so many; 5 if not given"
+    )
 
 
 def clear(to: argparse.ArgumentParser) -> None:
     """Take which kept results to remove."""
-    to.add_argument("--task", help="only those of this task")
+    to.add_argument("named", metavar="TASK", nargs="?", help=f"{_TASK}: only those of it")
+    to.add_argument("--task", help="the same")
     to.add_argument(
         "--older-than", type=options.length, metavar="TIME", help="only those made before, such as 7d"
     )
@@ -134,7 +142,7 @@ def clear(to: argparse.ArgumentParser) -> None:
 
 def why(to: argparse.ArgumentParser) -> None:
     """Take a task."""
-    to.add_argument("task", metavar="TASK", help="its short or qualified name")
+    to.add_argument("task", metavar="TASK", help=_TASK)
     to.add_argument(
         "--limit", type=options.count, default=10, metavar="N", help="at most so many; 10 if not given"
     )

@@ -24,8 +24,7 @@ def entries(args: Namespace, screen: Screen) -> int:
     where = found.store()
     chosen = kept(where, args.task)
     if not chosen:
-        screen.tell(f"no results are kept in {where.folder}" + (f" of {args.task}" if args.task else ""))
-        return 0
+        return _nothing(where, args.task, screen)
     now = time.time()
     screen.print(table(_ENTRIES, [_row(where, one, now) for one in chosen[: args.limit]], (2, 3)))
     blobs = {blob for one in chosen for blob in one.blobs}
@@ -34,20 +33,33 @@ def entries(args: Namespace, screen: Screen) -> int:
     return 0
 
 
+def _nothing(where: RunStore, task: str | None, screen: Screen) -> int:
+    screen.tell(f"no results are kept in {where.folder}" + (f" of {task}" if task else ""))
+    return 0
+
+
 def explain(args: Namespace, screen: Screen) -> int:
-    """Tell what a kept result is made of."""
+    """Tell what a kept result, or each of a task's, is made of."""
     where = found.store()
-    for part in told(where, _entry(where, args.key)):
-        screen.print(part)
+    chosen = kept(where, args.what) or [_entry(where, args.what)]
+    for number, entry in enumerate(chosen[: args.limit]):
+        screen.print("\n".join((*([""] if number else ()), *told(where, entry))))
+    if len(chosen) > args.limit:
+        screen.tell(f"the newest {args.limit} of {plural(len(chosen), 'result')}; --limit tells of more")
     return 0
 
 
 def clear(args: Namespace, screen: Screen) -> int:
     """Remove kept results."""
+    if None not in (args.named, args.task):
+        raise UsageError(f"{args.named}, and --task {args.task}: name one task")
+    args.task = args.task or args.named
     given = (args.task, args.older_than, args.key)
     if not args.all and all(one is None for one in given):
-        raise UsageError("say which results: --task, --older-than or --key; or --all")
+        raise UsageError("say which results: TASK, --older-than or --key; or --all")
     where = found.store()
+    if args.task is not None and not kept(where, args.task):
+        return _nothing(where, args.task, screen)
     cache = ResultCache(where)
     key = _entry(where, args.key).key if args.key is not None else None
     names = {one.task for one in kept(where, args.task)} if args.task is not None else {None}
@@ -118,7 +130,7 @@ def _entry(where: RunStore, key: str) -> Entry:
     if len(fitting) != 1:
         many = f"{len(fitting)} kept results have keys that begin" if fitting else ""
         raise Error(
-            f"{many or 'no kept result has a key that begins'} with {key!r}; "
+            f"{many or 'no kept result is of a task or has a key that begins'} with {key!r}; "
             "list them: flyte-jupyter cache ls"
         )
     return fitting[0]

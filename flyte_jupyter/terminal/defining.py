@@ -27,7 +27,9 @@ def define(file: str) -> ModuleType:
     if path.suffix == ".ipynb":
         raise Error(f"{file} is a notebook; write it as a module: flyte-jupyter export {file}")
     spec = importlib.util.spec_from_file_location(path.stem, path) if path.suffix == ".py" else None
-    if spec is None or spec.loader is None or not path.is_file():
+    if not path.is_file():
+        raise Error(f"there is no file {file}")
+    if spec is None or spec.loader is None:
         raise Error(f"{file} is no Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[path.stem] = module
@@ -53,7 +55,7 @@ def task_of(file: str, name: str) -> Task:
         return found[0]
     names = [task.name if found else task.short_name for task in tasks]
     close = get_close_matches(name, names, 1)
-    hint = f"; did you mean {close[0]!r}?" if close and not found else ""
+    hint = f"; did you mean {close[0]!r}?" if close and not found else "."
     what = f"{len(found)} tasks" if found else "no task"
     raise Error(f"{file} has {what} {name!r}{hint} It has {', '.join(names) or 'none'}")
 
@@ -69,5 +71,7 @@ def inputs_of(pairs: Iterable[str]) -> dict[str, Any]:
         name, equals, text = pair.partition("=")
         if not equals or not name.isidentifier():
             raise UsageError(f"{pair!r}: give NAME=VALUE, with the name of one of the task's inputs")
+        if name in found:
+            raise UsageError(f"{pair}: {name} is given twice")
         found[name] = value(text)
     return found

@@ -25,6 +25,9 @@ FAILED, INTERRUPTED, TERMINATED = 1, 130, 143
 GRACE = 5.0
 """Seconds for a cell to end after an interrupt."""
 
+_ASKS = "StdinNotImplementedError"
+"""What a kernel raises in code that asks a person, where there is none."""
+
 _TICK = 0.2  # at most five updates a second
 _STATUSES = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED}
 
@@ -102,7 +105,8 @@ class Execution:
             except CellExecutionError as error:
                 self._end("failed")
                 message = f"cell {count} of {len(cells)} failed: {_said(error)}"
-                return Ending(status=FAILED, message=message, traceback=_traceback(cell), runs=self._runs())
+                trace = "" if error.ename == _ASKS else _traceback(cell)
+                return Ending(status=FAILED, message=message, traceback=trace, runs=self._runs())
             except Error as error:
                 self._end("failed")
                 message = f"cell {count} of {len(cells)} failed: {error}"
@@ -180,6 +184,8 @@ def _told(runs: tuple[RunRow, ...], ended: float) -> Ending:
 
 
 def _said(error: CellExecutionError) -> str:
+    if error.ename == _ASKS:
+        return "it asks for input, and nobody is there to answer; use a parameter, set with -p NAME=VALUE"
     return shorten(f"{error.ename}: {error.evalue}", 300)
 
 

@@ -1,6 +1,7 @@
 """A kernel for one notebook: started, told which cell it runs, interrupted, ended."""
 
 import os
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -73,7 +74,7 @@ class Kernel:
         try:
             await self._client.async_execute_cell(cell, index, execution_count=count)
         except DeadKernelError:
-            raise Error(f"the kernel died{self._last_words()}") from None
+            raise Error(f"the kernel died{await self._how()}{self._last_words()}") from None
 
     async def interrupt(self) -> None:
         """Interrupt what it runs."""
@@ -87,6 +88,13 @@ class Kernel:
         if self._manager.has_kernel:
             await self._manager.shutdown_kernel(now=now)
         self._aside.close()
+
+    async def _how(self) -> str:
+        """Tell how its process ended, as far as that is known."""
+        status = await self._manager.provisioner.poll() if self._manager.provisioner else None
+        if not status:
+            return ""
+        return f" with exit status {status}" if status > 0 else f" of {signal.Signals(-status).name}"
 
     def _last_words(self) -> str:
         self._aside.flush()

@@ -81,7 +81,7 @@ def _check(values: Mapping[str, Any], names: list[str]) -> None:
     for name in values:
         if name not in names:
             close = get_close_matches(name, names, 1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
+            hint = f"; did you mean {close[0]!r}?" if close else "."
             raise UsageError(
                 f"the notebook has no parameter {name!r}{hint} It has {', '.join(names) or 'none'}"
             )

@@ -88,6 +88,7 @@ def _title(secret: Secret) -> str:
 
 
 def _no_ring(error: Any) -> InitializationError:
+    why = str(error).rstrip(".")
     return InitializationError(
-        f"this machine has no key ring: {error}. Environment variables and .env files give secrets as well"
+        f"this machine has no key ring: {why}. Environment variables and .env files give secrets as well"
     )

@@ -35,6 +35,25 @@ STEP = 2
 """
 
 CASES = {
+    "functions with a cache": """
+import functools
+@functools.lru_cache(maxsize=8)
+def doubled(n: int) -> int:
+    return n * STEP
+class Holder:
+    env = env
+@env.task
+@functools.cache
+def kept(n: int) -> int:
+    return doubled(n) + 1
+@env.task
+def by_value(n: int) -> int:
+    return doubled(n) if Holder.env else 0
+assert run(kept, 2).outputs() == (5,)
+assert run(env.task(doubled), 3).outputs() == (6,)
+with warnings.catch_warnings(action="ignore"):
+    assert run(by_value, 4).outputs() == (8,)
+""",
     "classes of a module": """
 from pathlib import Path
 lines = ["class Item:", "    def __init__(self, n): self.n = n", "    def show(self): return f'item {self.n}'"]

@@ -164,7 +164,7 @@ def test_a_dead_kernel_ends_it_with_one_line(own, tmp_path):
     result = own.run("run", str(file), cwd=tmp_path)
 
     assert result.status == 1
-    assert "cell 1 of 2 failed: the kernel died" in result.err
+    assert "cell 1 of 2 failed: the kernel died of SIGKILL" in result.err
     assert "Traceback" not in result.err
 
 
@@ -257,6 +257,14 @@ def test_a_place_that_cannot_be_written_is_refused_before_the_work(own, tmp_path
 
     assert result.status == 1
     assert "[1/1]" not in result.err
+
+
+def test_a_cell_that_asks_for_input_is_one_line_that_says_what_to_do(own, tmp_path):
+    result = own("run", str(write(tmp_path, ("input('who? ')",))))
+
+    assert result.status == 1
+    assert "cell 1 of 1 failed: it asks for input, and nobody is there to answer" in result.err
+    assert "Traceback" not in result.err
 
 
 def test_an_unknown_parameter_is_a_usage_error(own, tmp_path):

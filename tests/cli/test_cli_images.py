@@ -54,7 +54,7 @@ def test_what_a_file_does_not_define_is_said(own, pipeline):
     assert (
         "defines no image, environment or task 'nothing'" in own("images", "build", f"{pipeline}:nothing").err
     )
-    assert "no Python file" in own("images", "build", "no-such.py:env").err
+    assert "there is no file no-such.py" in own("images", "build", "no-such.py:env").err
 
 
 def test_no_engine_is_one_line(own, pipeline, monkeypatch):

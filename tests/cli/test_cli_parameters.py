@@ -88,6 +88,11 @@ def test_an_unknown_name_is_refused_with_the_closest_one():
         parameters.inject(book, {"sampel": 3})
 
 
+def test_an_unknown_name_that_is_close_to_none_is_refused_in_whole_sentences():
+    with pytest.raises(UsageError, match=r"no parameter 'x'\. It has sample"):
+        parameters.inject(notebook(("sample = 1", "parameters")), {"x": 3})
+
+
 def test_a_notebook_without_parameters_takes_none():
     with pytest.raises(UsageError, match="no cell has the tag 'parameters'"):
         parameters.inject(notebook(("a = 1",)), {"a": 3})

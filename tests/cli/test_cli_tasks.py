@@ -51,12 +51,11 @@ def test_a_failing_task_ends_with_one_and_its_error(own, pipeline):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["run", "FILE"], "which task"),
         (["run", "FILE", "doubel", "x=1"], "did you mean 'double'?"),
         (["run", "FILE", "double", "1"], "give NAME=VALUE"),
-        (["run", "nothing.py", "double"], "no Python file"),
-        (["rerun", "last", "book.ipynb"], "flyte-jupyter export book.ipynb"),
-        (["compare", "last", "last"], "nothing has run here yet"),
+        (["run", "FILE", "nothing"], "has no task 'nothing'. It has double"),
+        (["run", "FILE", "double", "x=1", "x=2"], "x=2: x is given twice"),
+        (["run", "FILE", "double", "x=word"], "input 'x': expected int, got 'word'"),
     ],
 )
 def test_wrong_usage_is_one_line(own, pipeline, words, said):
@@ -65,6 +64,26 @@ def test_wrong_usage_is_one_line(own, pipeline, words, said):
     assert result.status in {1, 2}
     assert said in result.err
     assert "Traceback" not in result.err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("run f.py", "which task"),
+        ("run f.py double x=1 -p x=2", "-p x=2: that is for a notebook"),
+        ("run f.py double x=1 -o a.ipynb", "-o a.ipynb: that is for a notebook"),
+        ("run book.ipynb x=1", "its parameters are set with -p x=1"),
+        ("run nothing.py double", "there is no file nothing.py"),
+        ("rerun last book.ipynb", "flyte-jupyter export book.ipynb"),
+        ("compare last last", "nothing has run here yet"),
+    ],
+)
+def test_what_no_file_is_read_for_is_one_line(own, words, said):
+    result = own(*words.split())
+
+    assert result.status in {1, 2}
+    assert said in result.err
+    assert result.err.count("\n") == 1
 
 
 def test_a_failed_run_is_continued_with_a_mended_file(own, pipeline):

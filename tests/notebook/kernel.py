@@ -226,6 +226,15 @@ class Kernel:
         self._start()
         return self
 
+    def shut_down(self) -> None:
+        """Ask it to end, as a front end does, and wait for that."""
+        self._manager.shutdown_kernel(now=False)
+
+    @property
+    def pid(self) -> int:
+        """The number of its process."""
+        return self._manager.provisioner.pid
+
     def close(self) -> None:
         if self._opened is not None:
             self._opened.close()

@@ -225,3 +225,54 @@ def test_inputs_that_do_not_fit_are_one_line(kernel, code):
 
     assert done.reply["ename"] == "UsageError"
     assert "wants(y: int) -> int" in done.reply["evalue"]
+
+
+def test_below_another_magic_a_cell_is_the_same_task_and_fails_at_its_own_line(kernel):
+    function = kernel.run("%%time\n%%flyte_task\ndef timed(x: int) -> int:\n    return x\n")
+    failed = kernel.run("%%capture shown\n%%flyte_task\ntwo = 2\n1 / 0")
+    number = kernel.run("two").result["text/plain"]
+
+    assert "Wall time" in function.stdout
+    assert "Task notebook.timed" in function.displays[0]["text/plain"]
+    assert "line 4" in failed.traceback
+    assert number == "2"
+
+
+@pytest.mark.parametrize(
+    ("magic", "told"),
+    [
+        (
+            "time",
+            "%%time stands below %%flyte_task and hides the cell from it; put %%time on the line above it",
+        ),
+        ("bash", "%%bash stands below %%flyte_task, which takes Python; keep one of the two lines"),
+    ],
+)
+def test_a_magic_below_the_line_is_refused(kernel, magic, told):
+    done = kernel.run(f"%%flyte_task\n\n%%{magic}\nhidden = 1")
+
+    assert done.stderr == f"UsageError: {told}\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "beside", "told"),
+    [
+        ("--cache auto", "total = sum(range(3))", True),
+        ("--cache auto", "import math\nSIZE = 3\n_small: int = 2\nclass A: ...", False),
+        ("--cache disable", "total = sum(range(3))", False),
+        ("", "total = sum(range(3))", False),
+    ],
+)
+def test_what_is_computed_beside_cached_functions_is_said_not_to_be_kept(kernel, options, beside, told):
+    done = kernel.run(f"%%flyte_task {options}\ndef kept(x: int) -> int:\n    return x\n{beside}")
+    texts = [data["text/plain"] for data in done.displays[1:]]
+
+    assert [("is not kept; kept are results of kept." in text) for text in texts] == [True] * told
+
+
+@pytest.mark.parametrize("statement", ["return 3", "x = yield 3"])
+def test_what_is_no_cell_is_no_task_either(kernel, statement):
+    done = kernel.run(f"%%flyte_task\n{statement}")
+
+    assert done.error.startswith("SyntaxError")
+    assert "outside function" in done.traceback

@@ -30,6 +30,9 @@ def names(kernel):
         ("%%flyte_task --ru", ["--run"]),
         ("%flyte s", ["show", "stale", "secrets"]),
         ("%flyte cache ", ["ls", "explain", "clear"]),
+        ("%flyte cache explain tr", ["train"]),
+        ("%flyte cache clear tr", ["train"]),
+        ("%flyte cache clear --old", ["--older-than"]),
         ("%flyte show do", ["done"]),
         ("%flyte show la", ["last"]),
         ("%flyte run tr", ["train"]),
@@ -49,6 +52,13 @@ def test_options_values_and_names_complete(kernel, line, found):
     code = line + "\ndef f(): pass" if line.startswith("%%") else line
 
     assert kernel.complete(code, len(line)) == found
+
+
+def test_options_complete_below_another_magic(kernel):
+    line = "%%time\n%%flyte_task --bac"
+
+    assert kernel.complete(line + "\ndef f(): pass", len(line)) == ["--background"]
+    assert kernel.complete(line.replace("\n", "\nx = 1\n")) == []
 
 
 def test_all_options_are_offered_once(kernel):

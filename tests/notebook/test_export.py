@@ -96,6 +96,7 @@ def _is_about_magics(line):
 EXPECTED = {
     "tasks": "18\n",
     "the magic": "8 fast 1\n1Gi 1 True\n",
+    "the magic below others": "told\n8\n",
     "the magic without an environment or import": "notebook.one 3\n7\n",
     "dataclasses between tasks": "2\n",
     "definitions in a later cell": "6\n",
@@ -272,3 +273,10 @@ class TestDrift:
 @given(st.lists(st.sampled_from([cell for cells in CASES.values() for cell in cells]), max_size=8))
 def test_cells_in_any_order_make_a_module_that_compiles(cells):
     compile(export(book(*cells)).text, "exported.py", "exec")
+
+
+def test_a_magic_that_hides_a_task_is_refused_by_its_cell():
+    with pytest.raises(
+        Error, match="cell 2: %%time stands below %%flyte_task .* put %%time on the line above"
+    ):
+        export(book("x = 1", "%%flyte_task\n%%time\ny = 2"))

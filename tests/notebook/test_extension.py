@@ -2,6 +2,7 @@
 
 import pytest
 from kernel import Kernel
+from leftovers import descendants, exists, until
 
 TRACES = """
 ip = get_ipython()
@@ -145,3 +146,20 @@ def test_a_kernel_without_the_extension_is_left_alone(tmp_path):
 
     assert names.status == "ok"
     assert magic.status == "error"
+
+
+def test_nothing_is_left_of_a_kernel_that_is_shut_down(fresh_kernel):
+    fresh_kernel.run(
+        "import time\nenv = flyte.TaskEnvironment('left', reusable=flyte.ReusePolicy(replicas=2))\n"
+        "@env.task\ndef ones(n: int) -> list[int]: return [1] * n\n"
+        "flyte.run(ones, 1_000_000)"
+    )
+    fresh_kernel.run(
+        "%%flyte_task --run --background --isolation process\ndef waits() -> int:\n"
+        "    time.sleep(60)\n    return 1"
+    )
+    processes = {fresh_kernel.pid, *descendants(fresh_kernel.pid)}
+    fresh_kernel.shut_down()
+
+    assert len(processes) > 2
+    assert until(lambda: not any(map(exists, processes)))

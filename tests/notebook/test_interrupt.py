@@ -1,5 +1,7 @@
 """An interrupt of a cell ends everything that the cell started, within two seconds, and is on record."""
 
+import sys
+
 import pytest
 
 SETUP = """
@@ -171,3 +173,69 @@ def test_the_next_cell_runs_as_usual(kernel):
     done = kernel.run("flyte.run(sleeps, 0.01).outputs()[0]")
 
     assert done.value == "0.01"
+
+
+BUSY = """
+import ctypes, hashlib
+began = time.perf_counter()
+hashlib.pbkdf2_hmac("sha256", b"", b"", 200_000)
+rounds = int(200_000 * 2.8 / (time.perf_counter() - began))
+
+@env.task
+def hashes() -> int:
+    print("started")
+    hashlib.pbkdf2_hmac("sha256", b"", b"", rounds)
+    ticks.append(1)
+    return 1
+
+@env.task
+def rests() -> int:
+    print("started")
+    ctypes.CDLL(None).usleep(1_500_000)
+    ticks.append(1)
+    return 1
+
+@env.task
+def above() -> int:
+    return hashes() + len(ticks.append(2) or "")
+
+@env.task
+async def beside() -> int:
+    return await rests.aio()
+"""
+
+
+def test_a_call_that_nothing_interrupts_is_told_and_its_run_aborted_in_time(kernel):
+    kernel.run(BUSY)
+    cell = kernel.start("try:\n    flyte.run(above)\nexcept Exception:\n    pass\nticks.append(3)")
+    kernel.until(lambda: "started" in cell.stdout)
+    kernel.interrupt()
+    kernel.settle(2)
+    name = kernel.runs()[0].name
+    phases = {action.phase.value for action in kernel.state(name).actions.values()}
+    told = [data["text/plain"] for data in cell.displays if "Python cannot interrupt" in data["text/plain"]]
+    over = cell.idle
+    kernel.finish(cell)
+
+    assert (phases, over) == ({"ABORTED"}, False)
+    assert len(told) == 1
+    assert told[0].startswith(
+        "hashes is in a call that Python cannot interrupt: the cell ends when it returns"
+    )
+    assert 'isolation="process"' in told[0]
+    assert cell.error.startswith("KeyboardInterrupt")
+    assert "flyte_jupyter" not in cell.traceback
+    assert kernel.run("ticks").value == "[]"
+
+
+def test_a_call_that_goes_on_beside_the_kernel_is_told_and_nothing_follows_it(kernel):
+    kernel.run(BUSY)
+    done = kernel.interrupted("flyte.run(beside)")
+    kernel.until(lambda: done.displays)
+    left = kernel.run("time.sleep(0.8); ticks").value if sys.version_info >= (3, 12) else "[]"
+
+    assert done.seconds < 1
+    assert done.displays[0]["text/plain"].startswith(
+        "rests is in a call that Python cannot interrupt: it goes"
+    )
+    assert left == "[]"

@@ -122,10 +122,22 @@ def test_help_is_printed(kernel, name):
     ("code", "words"),
     [
         ("%flyte nope", "'nope'"),
+        ("%flyte RUNS", "Did you mean runs?"),
+        ("%flyte run add x=1 --background --wait", "give one of them"),
+        ("%flyte images ls add", "add: ls lists the images of all tasks"),
+        ("%flyte connect http://localhost:1", "Start one with: flyte-jupyter serve"),
         ("%flyte show nosuch", "'nosuch'"),
         ("%flyte run addd x=1", "Did you mean add?"),
         ("%flyte run add x=", "x="),
-        ("%flyte run add x=undefined_name", "undefined_name"),
+        ("%flyte run add x=undefined_name", "x=undefined_name: name"),
+        ("%flyte run add y=1 x=word", "x=word: name 'word' is not defined; for text write \"x='word'\""),
+        ("%flyte why add x=word", "x=word: name 'word' is not defined"),
+        ("%flyte run add x=1 x=2", "x=2: x is given twice"),
+        ("%%flyte_task --run n=word\ndef g(n: int) -> int: return n", "--run n=word: name 'word'"),
+        (
+            "%flyte cache explain",
+            "%flyte cache: the following arguments are required: TASK. Try %flyte cache --",
+        ),
         ("%flyte run", "TASK"),
         ("%flyte run add --mode cloud x=1", "'cloud'"),
         ("%flyte runs --phase nope", "'nope'"),
@@ -142,6 +154,7 @@ def test_what_is_wrong_is_one_line(kernel, code, words):
     assert done.traceback == ""
     assert done.stderr.startswith("UsageError: ")
     assert done.stderr.count("\n") == 1
+    assert not done.stderr.endswith(".\n")
     assert words in done.stderr
 
 
@@ -227,3 +240,37 @@ def test_a_rerun_with_an_input_that_is_none_is_one_line(kernel):
 
     assert done.reply["ename"] == "UsageError"
     assert "takes no 'nosuch'" in done.reply["evalue"]
+
+
+def test_what_an_input_raises_shows_the_input(kernel):
+    assert "----> 1 1 // 0" in kernel.run('%flyte run add "x=1 // 0"').traceback
+
+
+def test_kept_results_are_explained_and_cleared_by_the_task_or_its_variable(kernel):
+    kernel.run(
+        "kept = flyte.TaskEnvironment('kept', cache='auto')\n"
+        "@kept.task\ndef made(x: int) -> int: return x\n"
+        "same = made\nfor x in (1, 2): flyte.run(made, x)"
+    )
+    explained = kernel.run("%flyte cache explain made --limit 1").stdout
+    cleared = kernel.run("%flyte cache clear same").stdout
+    nothing = kernel.run("%flyte cache ls kept.made").stdout
+
+    assert "kept.made\nmade " in explained
+    assert "the newest 1 of 2 results" in explained
+    assert "2 results removed" in cleared
+    assert "no results are kept" in nothing
+
+
+def test_inputs_may_hold_spaces_and_name_what_a_function_has(kernel):
+    kernel.run("env = flyte.TaskEnvironment('same')\n@env.task\ndef same(x: int) -> int: return x")
+    spaced = kernel.run("%flyte run same x=sum([1, 2 + 3])")
+    kernel.run("def inside(q):\n    return get_ipython().run_line_magic('flyte', 'run same x=q')")
+    local = kernel.run("inside(41)")
+    quoted = kernel.run('%flyte run same x=["unknown_word"]')
+
+    assert (spaced.value, local.value) == ("6", "41")
+    assert (
+        "x=[unknown_word]: name 'unknown_word' is not defined; what holds text needs quotes around it all"
+        in quoted.stderr
+    )

@@ -32,6 +32,10 @@ def test_options_that_may_be_repeated_give_all_their_values():
     assert line.get("env_var") == (("A", "1"), ("B", "x=y"))
 
 
+def test_a_task_may_have_any_letters_in_its_name():
+    assert parse("größe-2").name == "größe-2"
+
+
 def test_run_may_stand_without_inputs():
     assert parse("--run").get("run") == ""
     assert parse("--run 'df=frame, lr=0.05' --cpu 2").get("run") == "df=frame, lr=0.05"
@@ -60,6 +64,7 @@ def test_the_line_goes_before_the_defaults():
         ("a b", ("'b'", "one NAME")),
         ("7days", ("'7days'", "task")),
         ("--run 'a", ("quotation",)),
+        ("--reuse 0", ("--reuse", "'0'", "1 or more")),
         ("--isolation moon", ("'moon'", "auto, thread")),
     ],
 )

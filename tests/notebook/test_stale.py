@@ -292,3 +292,17 @@ def test_what_is_run_again_or_edited_without_effect_leaves_all_as_it_is(code):
 
     assert lines(code.run("%flyte stale")) == ["nothing is out of date"]
     assert rerun(code.run("%flyte run --stale")) == []
+
+
+def test_a_cell_below_a_magic_is_one_cell_that_takes_and_gives_names(fresh_kernel):
+    fresh_kernel.run("x = 1", "a")
+    fresh_kernel.run("%%time\ny = x + 1", "b")
+    fresh_kernel.run("%%capture shown\nz = y + 1", "c")
+    fresh_kernel.run("%%capture shown\n%%flyte_task last\nw = z + 1", "d")
+    told = fresh_kernel.run("%flyte graph").displays[0]["text/plain"].splitlines()
+    fresh_kernel.run("x = 5", "a")
+    fresh_kernel.run("%flyte run --stale")
+
+    assert [line.split(": ")[0] for line in told] == ["In[2] x", "In[3] y", "In[4] z, shown", "In[5] last"]
+    assert told[2].endswith("takes y of In[3] y")
+    assert fresh_kernel.run("y, z, w").value == "(6, 7, 8)"

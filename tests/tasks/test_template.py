@@ -180,12 +180,65 @@ def test_what_cannot_be_a_task_is_said():
     with pytest.raises(TypeError, match="has no parameter 'retrys'"):
         env.task(retrys=1)(lambda: None)
 
-    @env.task
-    def variadic(*args: int) -> int:
-        return 1
 
-    with pytest.raises(flyte.errors.DefinitionError, match=r"parameter \*args"):
-        flyte.run(variadic)
+class Thing:
+    def method(self, x: int) -> int:
+        return x
+
+    @staticmethod
+    def static(x: int) -> int:
+        return x
+
+    @classmethod
+    def of_class(cls, x: int) -> int:
+        return x
+
+    class Inner:
+        async def method(self) -> None: ...
+
+
+def variadic(*args: int) -> int:
+    return sum(args)
+
+
+def generator(n: int):
+    yield n
+
+
+async def a_generator(n: int):
+    yield n
+
+
+@pytest.mark.parametrize(
+    ("func", "told"),
+    [
+        (variadic, r"templates.variadic: parameter \*args: int has no fixed name; name each input of a task"),
+        (generator, "templates.generator yields its values .*; return a list instead"),
+        (a_generator, "templates.a_generator yields its values .*; return a list instead"),
+        (functools.partial(generator, 1), "templates.generator yields its values"),
+        (Thing, "templates.Thing: Thing is a class; write a function that makes the object"),
+        (
+            Thing.method,
+            "templates.method: Thing.method is a method, .* write a function outside of the class",
+        ),
+        (Thing.Inner.method, "templates.method: Thing.Inner.method is a method"),
+        (vars(Thing)["of_class"], "templates.of_class: Thing.of_class is a method"),
+    ],
+)
+def test_what_cannot_run_as_a_task_is_refused_where_it_is_defined(func, told):
+    with pytest.raises(flyte.errors.DefinitionError, match=told):
+        env.task(func)
+
+
+def test_a_static_method_and_a_part_of_an_annotated_function_can_be_tasks():
+    def join(x: int, y: str) -> str:
+        return f"{x}{y}"
+
+    static = env.task(vars(Thing)["static"])
+    part = env.task(functools.partial(join, 1))
+
+    assert flyte.run(static, 3).outputs() == (3,)
+    assert flyte.run(part, "b").outputs() == ("1b",)
 
 
 def test_a_task_of_a_module_is_pickled_by_its_name():

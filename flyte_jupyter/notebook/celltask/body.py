@@ -158,9 +158,11 @@ class Statements:
             module = self.body.shell.compile(ast.parse(text), file, "exec")
         except (SyntaxError, ValueError):
             return None
+        inner = next(const for const in module.co_consts if isinstance(const, types.CodeType))
+        if inner.co_flags & (inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR):
+            return None  # running the cell says what is wrong with it
         # Its own text, free of layout and remarks, so that neither counts; tracebacks and diffs show it.
         linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
-        inner = next(const for const in module.co_consts if isinstance(const, types.CodeType))
         made = types.FunctionType(inner, self.body.shell.user_global_ns, name)
         made.__kwdefaults__ = dict(code)
         return made
