@@ -1,11 +1,13 @@
 """The official SDK's client: one connection for this process, every call within a time."""
 
 import asyncio
+import atexit
 import logging
 import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -33,6 +35,7 @@ _SECONDS = 30.0
 _CHECK = 6.0
 _LOG_TRIES, _LOG_PAUSE = 5, 2.0
 """How often a log is asked for that is not there yet, and the seconds between."""
+_MOMENT = 0.05
 _OURS = "flyte-jupyter"
 """What our own endpoint calls its cluster in logs."""
 
@@ -66,6 +69,7 @@ class Client:
             await self.address.check()
             await self._within(self._init())
             self._remote = load("flyte.remote")
+            _end_gently()
 
     async def check(self) -> None:
         """See that an endpoint answers there, and lets this process in.
@@ -246,6 +250,15 @@ class Client:
             for handler, form in formats:
                 handler.setFormatter(form)
         _connected[:] = [self.address]
+
+
+@cache
+def _end_gently() -> None:
+    """Let the threads of the SDK's transport finish before the interpreter ends.
+
+    They give back objects of Python a moment after a call has returned; one that is late aborts the process.
+    """
+    atexit.register(time.sleep, _MOMENT)
 
 
 async def _tailed(request: Any) -> AsyncIterator[list[Line]]:
