@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from flyte_jupyter.backends.base import Backend
@@ -22,6 +23,8 @@ from flyte_jupyter.types.identity import identity
 from flyte_jupyter.types.literal import Literals
 from flyte_jupyter.types.owned import owned
 from flyte_jupyter.types.packed import unpack
+
+_EMPTY: Mapping[str, str] = MappingProxyType({})
 
 
 class Cached:
@@ -113,7 +116,7 @@ class Cached:
         reads = Reads(spec, str(self._store.folder))
         with reads.following():
             outputs = await self._place.run(replace(spec, inputs=owned(spec.inputs)), emit)
-        if version_of(spec.task) != spec.version:
+        if version_of(spec.task, spec.run.env_vars) != spec.version:
             # The body changed what it depends on, so the result does not belong to the version it began with.
             return outputs
         data, whole = packed(spec.task, "outputs", outputs, self._store.blobs, None)
@@ -152,9 +155,19 @@ def changed(read: list[Stamp]) -> str:
     return next((stamp.words for stamp in read if not stamp.holds()), "")
 
 
-def version_of(task: TaskSpec) -> str:
-    """Make the task's cache version as it is now: helpers and captured values may change between calls."""
-    return task.cache.get_version(VersionParameters(func=task.func, image=task.image))
+def version_of(task: TaskSpec, variables: Mapping[str, str] = _EMPTY) -> str:
+    """Make the task's cache version as it is now: helpers and captured values may change between calls.
+
+    Args:
+        task: the task.
+        variables: environment variables that its run sets.
+    """
+    version = task.cache.get_version(VersionParameters(func=task.func, image=task.image))
+    given = {**variables, **task.env_vars}
+    if not given or task.cache.version_override is not None:
+        return version
+    read = slice_of(task.func).variables & given.keys()
+    return digest("variables", version, *(f"{n}={given[n]}" for n in sorted(read))) if read else version
 
 
 def input_digests(spec: ActionSpec) -> dict[str, str]:

@@ -36,6 +36,7 @@ def verdict(task: Task, store: RunStore, now: float) -> list[str]:
         return [
             f"{task.name} would take {plural(len(holding), 'result')} from the cache, for the same inputs",
             newest,
+            *_beware(task),
         ]
     if fitting:
         then = ago(fitting[0].created, now)
@@ -70,8 +71,16 @@ def verdict_for(
     change = changed(stamps_of(found)) if found is not None else ""
     if found is not None and not change:
         made = f"made {ago(found.created, now)} by run {found.run}"
-        return [f"{task.name} would take its result from the cache, {made}"]
+        return [f"{task.name} would take its result from the cache, {made}", *_beware(task)]
     return [f"{task.name} would run", *([change] if change else explain(spec, digests, results).split("; "))]
+
+
+def _beware(task: Task) -> list[str]:
+    """Say what may have changed unseen; nothing where the version is given by hand."""
+    if task.spec.cache.version_override is not None:
+        return []
+    unseen = slice_of(task.spec.func).unseen
+    return [f"beware: {text}, and what it reaches in this way is not seen" for text in unseen]
 
 
 def _changes(task: Task, entry: Entry) -> list[str]:

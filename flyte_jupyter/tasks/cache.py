@@ -1,5 +1,6 @@
 """Whether results are kept and found again, and what makes up the version under which they are."""
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 from flyte_jupyter.errors import DefinitionError
 from flyte_jupyter.ids import digest
 from flyte_jupyter.tasks.checks import duration, flag, not_one_of, shown, text, wrong_type
-from flyte_jupyter.tasks.source import version_of
+from flyte_jupyter.tasks.source import slice_of
 
 if TYPE_CHECKING:
     from flyte_jupyter.tasks.image import Image
@@ -58,7 +59,28 @@ class FunctionBodyPolicy:
             raise DefinitionError(
                 "FunctionBodyPolicy needs the task's function; give version_override instead"
             )
-        return version_of(params.func, salt)
+        found = slice_of(params.func)
+        if found.unseen:
+            _tell(params.func, found.unseen[0])
+        return found.salted(salt)
+
+
+_told: set[tuple[str, int, str]] = set()
+
+
+def _tell(func: Callable[..., Any], what: str) -> None:
+    """Warn, once for each definition, that results may be taken although something has changed."""
+    code = getattr(func, "__code__", None)
+    place = (code.co_filename, code.co_firstlineno) if code is not None else ("<task>", 1)
+    if (*place, what) not in _told:
+        _told.add((*place, what))
+        warnings.warn_explicit(
+            f"{getattr(func, '__name__', 'a task')} is cached by its code, but {what}: a change of what it "
+            "reaches in this way is not seen, and an old result is taken. Pass the value as an argument, or "
+            "give a version (--cache-version, Cache(version_override=...)) or cache='disable'.",
+            UserWarning,
+            *place,
+        )
 
 
 _POLICIES = (FunctionBodyPolicy(),)

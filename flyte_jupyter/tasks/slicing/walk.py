@@ -39,6 +39,8 @@ class Walk:
         self.home = scope.get("__name__")
         self.parts: dict[str, Part] = {}
         self.warnings: dict[str, None] = {}
+        self.variables: set[str] = set()
+        self.unseen: dict[str, None] = {}
         self.guards = Guards()
         self._tokens: dict[int, tuple[object, str]] = {}
         self._places: dict[tuple[int, str], str] = {}
@@ -173,6 +175,17 @@ class Walk:
             self._packages.add(top)
             self.add(top, "package", digest("package", top, version), version or "of unknown version")
 
+    def variable(self, name: str) -> str:
+        """Count a variable of the environment; its value is not written down, it may be a secret."""
+        label = f"os.environ[{name!r}]"
+        if name not in self.variables:
+            self.variables.add(name)
+            value: Any = guards.variable(name, None)
+            self.guards.equal((guards.variable, name, None), value)
+            content = digest("variable") if value is None else digest("variable", value)
+            self.add(label, "constant", content, "not set" if value is None else "a value that is not shown")
+        return label
+
     def qualified(self, module: object, name: str) -> str:
         """Put the module before a name, unless it is the one where the walk started."""
         return name if module == self.home or not isinstance(module, str) else f"{module}.{name}"
@@ -187,6 +200,11 @@ class Walk:
     def warn(self, text: str) -> None:
         """Keep a remark, once."""
         self.warnings[text] = None
+
+    def hide(self, text: str) -> None:
+        """Keep a remark about names that cannot be seen, once."""
+        self.unseen[text] = None
+        self.warn(f"{text}: names that it reaches in this way are not seen")
 
     # Inside
 
