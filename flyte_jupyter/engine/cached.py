@@ -9,6 +9,7 @@ from typing import Any
 from flyte_jupyter.backends.base import Backend
 from flyte_jupyter.backends.reads import Reads, take
 from flyte_jupyter.backends.stamps import Stamp, of_plain, plain
+from flyte_jupyter.engine import unkept
 from flyte_jupyter.engine.keeping import Found, Kept, packed
 from flyte_jupyter.errors import StoreError, TypeTransformerFailedError
 from flyte_jupyter.ids import digest
@@ -118,6 +119,9 @@ class Cached:
             outputs = await self._place.run(replace(spec, inputs=owned(spec.inputs)), emit)
         if version_of(spec.task, spec.run.env_vars) != spec.version:
             # The body changed what it depends on, so the result does not belong to the version it began with.
+            why = unkept.reason(spec.task, parts.get("slice"))
+            emit(_checked(spec, "miss", key, why))
+            unkept.tell(spec.task, why)
             return outputs
         data, whole = packed(spec.task, "outputs", outputs, self._store.blobs, None)
         if not whole:

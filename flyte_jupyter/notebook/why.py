@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flyte_jupyter.engine.cached import changed, explain, input_digests, key_of, stamps_of, version_of
+from flyte_jupyter.engine.unkept import NOT_KEPT
 from flyte_jupyter.ids import ActionID
 from flyte_jupyter.notebook.render.text import ago, plural
 from flyte_jupyter.runs.results import Entry, ResultCache
@@ -27,7 +28,7 @@ def verdict(task: Task, store: RunStore, now: float) -> list[str]:
         return [f"{task.name} is not cached: give it cache='auto'"]
     kept = ResultCache(store).entries(spec.name)
     if not kept:
-        return [f"{task.name} would run: no result of it is kept"]
+        return [f"{task.name} would run: no result of it is kept", *_lately(task, store)]
     version = version_of(spec)
     fitting = [entry for entry in kept if entry.version == version]
     holding = [entry for entry in fitting if not changed(stamps_of(entry))]
@@ -72,7 +73,8 @@ def verdict_for(
     if found is not None and not change:
         made = f"made {ago(found.created, now)} by run {found.run}"
         return [f"{task.name} would take its result from the cache, {made}", *_beware(task)]
-    return [f"{task.name} would run", *([change] if change else explain(spec, digests, results).split("; "))]
+    reasons = [change] if change else explain(spec, digests, results).split("; ")
+    return [f"{task.name} would run", *reasons, *_lately(task, store)]
 
 
 def _beware(task: Task) -> list[str]:
@@ -81,6 +83,12 @@ def _beware(task: Task) -> list[str]:
         return []
     unseen = slice_of(task.spec.func).unseen
     return [f"beware: {text}, and what it reaches in this way is not seen" for text in unseen]
+
+
+def _lately(task: Task, store: RunStore) -> list[str]:
+    """Say why the latest result was not kept, if the task itself is the reason."""
+    reasons = [action.cache_reason for _, action in asked(store, task.spec.name, 1)]
+    return [reason for reason in reasons if reason.startswith(NOT_KEPT)]
 
 
 def _changes(task: Task, entry: Entry) -> list[str]:

@@ -1,6 +1,5 @@
 """Whether results are kept and found again, and what makes up the version under which they are."""
 
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -10,6 +9,7 @@ from flyte_jupyter.errors import DefinitionError
 from flyte_jupyter.ids import digest
 from flyte_jupyter.tasks.checks import duration, flag, not_one_of, shown, text, wrong_type
 from flyte_jupyter.tasks.source import slice_of
+from flyte_jupyter.tasks.warned import warn_once
 
 if TYPE_CHECKING:
     from flyte_jupyter.tasks.image import Image
@@ -61,26 +61,19 @@ class FunctionBodyPolicy:
             )
         found = slice_of(params.func)
         if found.unseen:
-            _tell(params.func, found.unseen[0])
+            _warn(params.func, found.unseen[0])
         return found.salted(salt)
 
 
-_told: set[tuple[str, int, str]] = set()
-
-
-def _tell(func: Callable[..., Any], what: str) -> None:
-    """Warn, once for each definition, that results may be taken although something has changed."""
-    code = getattr(func, "__code__", None)
-    place = (code.co_filename, code.co_firstlineno) if code is not None else ("<task>", 1)
-    if (*place, what) not in _told:
-        _told.add((*place, what))
-        warnings.warn_explicit(
-            f"{getattr(func, '__name__', 'a task')} is cached by its code, but {what}: a change of what it "
-            "reaches in this way is not seen, and an old result is taken. Pass the value as an argument, or "
-            "give a version (--cache-version, Cache(version_override=...)) or cache='disable'.",
-            UserWarning,
-            *place,
-        )
+def _warn(func: Callable[..., Any], what: str) -> None:
+    """Warn that results may be taken although something has changed."""
+    name = getattr(func, "__name__", "a task")
+    text = (
+        f"{name} is cached by its code, but {what}: a change of what it reaches in this way is not seen, and "
+        "an old result is taken. Pass the value as an argument, or give a version (--cache-version, "
+        "Cache(version_override=...)) or cache='disable'."
+    )
+    warn_once(func, what, text)
 
 
 _POLICIES = (FunctionBodyPolicy(),)
