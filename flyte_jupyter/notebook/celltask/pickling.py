@@ -67,7 +67,9 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc] # it has no types
         if owner is not None:
             raise NotKept(f"it shares a {type(value).__name__} inside of `{owner[1]}`")
         if isinstance(value, Run):
-            raise NotKept("a run lives in this kernel; keep what its `outputs()` gives, and only that (-o NAME)")
+            raise NotKept(
+                "a run lives in this kernel; keep what its `outputs()` gives, and only that (-o NAME)"
+            )
         self.met[id(value)] = value
         return None
 
