@@ -218,6 +218,7 @@ class Attempt:
                 mine,
                 self._pause,
                 self._resume,
+                self._context,
             )
         return self._made
 

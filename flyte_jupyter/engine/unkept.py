@@ -32,7 +32,8 @@ def tell(task: TaskSpec, why: str) -> None:
 
 def _words(change: Change) -> str:
     """Say which variable of which function it is: of a decorator, mostly."""
-    owner, _, variable = change.name.rpartition(".")
-    if "<locals>" not in owner:
-        return str(change)
-    return str(change).replace(f"`{change.name}`", f"`{variable}` of `{owner.replace('.<locals>', '')}`")
+    name = change.name.partition("#")[0]
+    owner, _, variable = name.rpartition(".")
+    if "<locals>" in owner:
+        name = f"{variable}` of `{owner.replace('.<locals>', '')}"
+    return str(change).replace(f"`{change.name}`", f"`{name}`")

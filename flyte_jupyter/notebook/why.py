@@ -47,6 +47,7 @@ def verdict(task: Task, store: RunStore, now: float) -> list[str]:
         ]
     return [
         f"{task.name} would run: it has changed since its result of {ago(kept[0].created, now)}",
+        *_lately(task, store),
         *_changes(task, kept[0]),
     ]
 
