@@ -12,7 +12,7 @@ from typing import Any
 
 from flyte_jupyter.backends import callers
 from flyte_jupyter.backends.opened import Files
-from flyte_jupyter.backends.stamps import Here, Stamp
+from flyte_jupyter.backends.stamps import Here, Stamp, look
 from flyte_jupyter.tasks.spec import ActionSpec
 from flyte_jupyter.types.files import Place
 from flyte_jupyter.types.literal import Blob, Literal, Live, Map, StructuredDataset, Value, Variant
@@ -53,6 +53,17 @@ class Reads(Files):
                 yield
         finally:
             _inside.reset(token)
+
+    def expect(self) -> None:
+        """Look at the files whose paths are inputs: compiled libraries may read them without being heard."""
+        for literal in self._spec.inputs.values():
+            text = literal.value
+            if isinstance(text, str) and text and "\0" not in text and Path(text).is_file():
+                path = os.path.abspath(text)  # noqa: PTH100 - no links
+                found = look(path)
+                if found is not None:
+                    self._read[path] = found
+                    self._here = self._here or ("" if Path(text).is_absolute() else str(Path.cwd()))
 
     def is_machinery(self, path: str) -> bool:
         """Whether a file is none of the user's data, or counts as an input already."""

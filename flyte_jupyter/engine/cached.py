@@ -115,13 +115,16 @@ class Cached:
         parts = _parts(spec.task)
         # A kept result does not change what its caller has given, so the body must not, either.
         reads = Reads(spec, str(self._store.folder))
+        if spec.task.cache.version_override is None and slice_of(spec.task.func).unheard:
+            reads.expect()
         with reads.following():
             outputs = await self._place.run(replace(spec, inputs=owned(spec.inputs)), emit)
         if version_of(spec.task, spec.run.env_vars) != spec.version:
             # The body changed what it depends on, so the result does not belong to the version it began with.
-            why = unkept.reason(spec.task, parts.get("slice"))
-            emit(_checked(spec, "miss", key, why))
-            unkept.tell(spec.task, why)
+            if not spec.task.interface.says_why:
+                why = unkept.reason(spec.task, parts.get("slice"))
+                emit(_checked(spec, "miss", key, why))
+                unkept.tell(spec.task, why)
             return outputs
         data, whole = packed(spec.task, "outputs", outputs, self._store.blobs, None)
         if not whole:

@@ -45,6 +45,9 @@ class Interface:
         result: how outputs become the returned value: "none", "one", "tuple" or a NamedTuple class.
     """
 
+    says_why = False
+    """Whether what is called says itself why its result is not kept."""
+
     def __init__(
         self,
         name: str,

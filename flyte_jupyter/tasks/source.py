@@ -24,6 +24,7 @@ class Slice:
         parts: the function itself first, then what was met on the way.
         warnings: what could not be seen, and values that make results never be found again.
         variables: the variables of the environment that it reads.
+        unheard: whether compiled libraries read files for it, at paths that may be inputs.
         unseen: what may change without a change of the version, in words.
         version: a digest over all parts: the same in every process as long as nothing that counts changes.
         func: the live function; None for a slice read back from its stored form.
@@ -32,6 +33,7 @@ class Slice:
     parts: tuple[Part, ...]
     warnings: tuple[str, ...] = ()
     variables: frozenset[str] = frozenset()
+    unheard: bool = False
     unseen: tuple[str, ...] = ()
     version: str = ""
     func: Callable[..., Any] | None = field(default=None, repr=False, compare=False)
@@ -112,6 +114,7 @@ def slice_of(func: Callable[..., Any]) -> Slice:
         parts=tuple(walk.parts.values()),
         warnings=tuple(walk.warnings),
         variables=frozenset(walk.variables),
+        unheard=walk.unheard,
         unseen=tuple(walk.unseen),
         func=root,
     )

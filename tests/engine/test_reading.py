@@ -6,6 +6,7 @@ import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 import flyte_jupyter as flyte
@@ -207,3 +208,15 @@ def test_a_file_that_is_an_input_counts_as_that_only(env, tmp_path):
 
     assert first[0] == "11"
     assert ran(task, File(str(copy))) == ("11", "hit")
+
+
+def test_an_input_that_names_a_file_for_a_compiled_reader_counts_by_the_file(env):
+    @env.task(cache="auto")
+    def task(path: str) -> int:
+        return int(pl.read_csv(path, has_header=False).item())
+
+    first, again = ran(task, DATA), ran(task, DATA)
+    Path(DATA).write_text("2")
+
+    assert (first[0], again) == (1, (1, "hit"))
+    assert ran(task, DATA) == (2, f"the file {Path(DATA).absolute()} has changed")

@@ -6,7 +6,16 @@ from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, get_args
 
 from flyte_jupyter.ids import digest
-from flyte_jupyter.tasks.slicing import decorators, guards, hidden, libraries, modules, snippets, texts
+from flyte_jupyter.tasks.slicing import (
+    decorators,
+    guards,
+    hidden,
+    libraries,
+    modules,
+    readers,
+    snippets,
+    texts,
+)
 from flyte_jupyter.tasks.slicing.bytecode import code_digest
 from flyte_jupyter.tasks.slicing.canonical import function_form
 from flyte_jupyter.tasks.slicing.held import Held
@@ -48,6 +57,7 @@ def visit(walk: "Walk", func: FunctionType) -> str:
         *_globals(walk, func, label),
         *_hinted(walk, func, label, snippet),
         *_variables(walk, func),
+        *_files(walk, func, snippet),
         *_cells(walk, func, label),
         *_defaults(walk, func, label),
         *_attributes(walk, func, label),
@@ -123,6 +133,23 @@ def _variables(walk: "Walk", func: FunctionType) -> Iterator[Binding]:
         name = scope.get(text) if is_name else text
         if isinstance(name, str):
             yield f"${name}", walk.variable(name)
+
+
+def _files(walk: "Walk", func: FunctionType, snippet: snippets.Snippet | None) -> Iterator[Binding]:
+    """Name the files that compiled libraries read; what others read is heard when they do."""
+    if snippet is None or not (readers.NAMES & set(uses_of(func.__code__).called)):
+        return
+
+    read = {name for name, _ in uses_of(func.__code__).reads}
+
+    def meaning(name: str) -> object:
+        if name in func.__code__.co_freevars:
+            return guards.content((func.__closure__ or ())[func.__code__.co_freevars.index(name)], None)
+        return func.__globals__.get(name) if name in read else None
+
+    walk.unheard = walk.unheard or any(readers.calls(snippet.node, meaning))
+    for path in readers.paths(snippet.node, meaning):
+        yield f"file {path}", walk.file(path)
 
 
 def _cells(walk: "Walk", func: FunctionType, label: str) -> Iterator[Binding]:

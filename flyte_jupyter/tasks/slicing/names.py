@@ -52,6 +52,7 @@ class Uses:
         imports: import statements inside the code.
         hinted: words in texts that may be global names.
         variables: the variables of the environment that the code reads.
+        called: all global names and attributes in the code.
     """
 
     reads: tuple[tuple[str, Chain], ...]
@@ -60,6 +61,7 @@ class Uses:
     imports: tuple[Import, ...]
     hinted: tuple[str, ...] = ()
     variables: tuple[hints.Variable, ...] = ()
+    called: frozenset[str] = frozenset()
 
 
 _known = Held(8192)
@@ -103,7 +105,13 @@ def _find(code: CodeType) -> Uses:
         hinted.update(dict.fromkeys(word for word in hints.words(instructions) if word not in own))
         variables.update(dict.fromkeys(hints.variables(instructions)))
     return Uses(
-        tuple(reads), tuple(cells), frozenset(writes), tuple(imports), tuple(hinted), tuple(variables)
+        tuple(reads),
+        tuple(cells),
+        frozenset(writes),
+        tuple(imports),
+        tuple(hinted),
+        tuple(variables),
+        frozenset(name for inner in nested(code) for name in inner.co_names),
     )
 
 

@@ -12,7 +12,7 @@ from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
 from flyte_jupyter.ids import digest
-from flyte_jupyter.tasks.slicing import classes, functions, guards, libraries, modules, tasks
+from flyte_jupyter.tasks.slicing import classes, functions, guards, libraries, modules, readers, tasks
 from flyte_jupyter.tasks.slicing.guards import MISSING, Guards, Place
 from flyte_jupyter.tasks.slicing.names import Chain
 from flyte_jupyter.tasks.slicing.origins import Origin, of_module
@@ -40,6 +40,7 @@ class Walk:
         self.parts: dict[str, Part] = {}
         self.warnings: dict[str, None] = {}
         self.variables: set[str] = set()
+        self.unheard = False
         self.unseen: dict[str, None] = {}
         self.guards = Guards()
         self._tokens: dict[int, tuple[object, str]] = {}
@@ -184,6 +185,17 @@ class Walk:
             self.guards.equal((guards.variable, name, None), value)
             content = digest("variable") if value is None else digest("variable", value)
             self.add(label, "constant", content, "not set" if value is None else "a value that is not shown")
+        return label
+
+    def file(self, path: str) -> str:
+        """Count the content of a file, of those in a folder, or of those that a pattern stands for."""
+        label = f"file {path}"
+        if label not in self.parts:
+            found: Any = readers.stamps(path, None)
+            self.guards.equal((readers.stamps, path, None), found)
+            sizes = [stamp[-1] for _, stamp in found if stamp is not None]
+            text = f"{sum(sizes):,} bytes" if sizes else "not there"
+            self.add(label, "constant", readers.content(found), text)
         return label
 
     def qualified(self, module: object, name: str) -> str:
