@@ -170,9 +170,9 @@ def version_of(task: TaskSpec, variables: Mapping[str, str] = _EMPTY) -> str:
         variables: environment variables that its run sets.
     """
     version = task.cache.get_version(VersionParameters(func=task.func, image=task.image))
-    given = {**variables, **task.env_vars}
-    if not given or task.cache.version_override is not None:
+    if not (variables or task.env_vars) or task.cache.version_override is not None:
         return version
+    given = {**variables, **task.env_vars}
     read = slice_of(task.func).variables & given.keys()
     return digest("variables", version, *(f"{n}={given[n]}" for n in sorted(read))) if read else version
 
