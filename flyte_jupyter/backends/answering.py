@@ -32,6 +32,7 @@ class Answers:
         task: the context of the attempt.
         pause: is told that the body waits for what it called.
         resume: is told that it goes on.
+        context: what the attempt was begun in. Who hears the worker may go on in that of an earlier attempt.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Answers:
         task: TaskContext,
         pause: Callable[[], None],
         resume: Callable[[], None],
+        context: contextvars.Context,
     ) -> None:
         self._process = process
         self._shipment = shipment
@@ -54,7 +56,7 @@ class Answers:
         self._going: set[asyncio.Task[None]] = set()
         self._calls = 0
         self._traced: dict[int, asyncio.Future[Any]] = {}
-        self._context = contextvars.copy_context()
+        self._context = context
 
     def call(self, received: Received) -> None:
         """Run a task that the body calls; the answer goes back when it has ended."""

@@ -15,8 +15,10 @@ from flyte_jupyter.backends.homing import Sent, unpack_homed
 from flyte_jupyter.backends.parts import MARK, Parts
 from flyte_jupyter.backends.processes import Process
 from flyte_jupyter.backends.raising import retold
+from flyte_jupyter.backends.reads import is_followed, take
 from flyte_jupyter.backends.records import show
 from flyte_jupyter.backends.shipping import Shipment
+from flyte_jupyter.backends.stamps import of_plain
 from flyte_jupyter.backends.threads import running, threads
 from flyte_jupyter.backends.turns import LOOK
 from flyte_jupyter.backends.usage import Usage
@@ -129,7 +131,9 @@ class Attempt:
         self.used = Usage(*used)
         if self._end.frame[0] == "failed":
             raise retold(content[0], self._shipment.names, "worker")
-        return self._outputs(content[0], content[1], self._end.files)
+        packed, manifest, read = content
+        take(of_plain(read))
+        return self._outputs(packed, manifest, self._end.files)
 
     @property
     def place(self) -> tuple[str, str]:
@@ -214,6 +218,7 @@ class Attempt:
                 mine,
                 self._pause,
                 self._resume,
+                self._context,
             )
         return self._made
 
@@ -229,7 +234,7 @@ class Attempt:
         order = (
             "run", self.number, self._shipment.number, spec.run.name, spec.id.name, spec.parent,
             spec.attempt, spec.version, group.name if group else None, dict(spec.context.custom),
-            inputs, parts.manifest, variables, self._gpus,
+            inputs, parts.manifest, self._process.shares_files and is_followed(), variables, self._gpus,
         )  # fmt: skip
         self._ordered = True
         self._process.send(order, parts.files)

@@ -149,12 +149,14 @@ class _Followed:
 
     def flush(self, task: TaskContext) -> None:
         """Write out what is held of a task."""
-        voice = self._voices.get(id(task))
+        voice = self._voices.get(id(task)) if self._voices else None
         if voice is not None and voice.pieces:
             self._emit(voice)
 
     def finish(self, run: str, task: TaskContext | None = None) -> None:
         """Write out what is left of a task, or of all tasks of a run."""
+        if not self._voices:
+            return
         if task is not None:
             done = [self._voices.pop(id(task), None)]
         else:

@@ -115,6 +115,8 @@ class Container(Process):
         about: what its first process told: folder, path, environ.
     """
 
+    shares_files = False
+
     def __init__(
         self,
         grave: Grave,

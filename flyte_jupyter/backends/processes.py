@@ -67,6 +67,9 @@ class Process:
         limit: the limits that are in force.
     """
 
+    shares_files = True
+    """Whether it sees the files that this process sees, at the same paths."""
+
     def __init__(
         self, graves: Gravedigger, pid: int, wire: Wire, out: int, err: int, limit: Enforced
     ) -> None:

@@ -68,6 +68,8 @@ class RayProcess(Process):
         attached: the key of the attempt that it has begun for an earlier kernel; empty for a new worker.
     """
 
+    shares_files = False
+
     def __init__(self, grave: Any, wire: Wire, limit: Enforced, attached: str = "") -> None:
         super().__init__(grave, 0, wire, -1, -1, limit)
         self.attached = attached

@@ -28,7 +28,9 @@ from flyte_jupyter.backends.outlets import Outlet
 from flyte_jupyter.backends.parts import Parts
 from flyte_jupyter.backends.pickling import side
 from flyte_jupyter.backends.raising import told
+from flyte_jupyter.backends.reads import Reads
 from flyte_jupyter.backends.records import Sender, set_levels
+from flyte_jupyter.backends.stamps import plain
 from flyte_jupyter.backends.usage import Meter
 from flyte_jupyter.backends.wire import Received, Wire
 from flyte_jupyter.blobs import BlobStore, RawDataPath
@@ -204,9 +206,10 @@ class Worker:
 
     async def _attempt(self, order: Received, code: Arrived | BaseException) -> None:
         """Run one attempt and tell how it ended."""
-        (_, number, _, run, action, parent, attempt, cache, group, custom, inputs, manifest, extra, gpus) = (
-            order.frame
-        )
+        (
+            _, number, _, run, action, parent, attempt, cache,
+            group, custom, inputs, manifest, follows, extra, gpus,
+        ) = order.frame  # fmt: skip
         began, meter = perf_counter(), GpuMeter(nvml(), gpus) if gpus is not None else None
         scope, store, identity, folder = self._scopes[run]
         parts, out = Parts(store, order.files, manifest), None
@@ -228,14 +231,17 @@ class Worker:
                 version=cache,
             )
             raw = RawDataPath(f"{folder}/{action}/raw")
+            reads = Reads(spec, str(store.folder) if store else "") if follows else None
             with (
                 holding(parts, raw),
+                reads.following() if reads else _NOTHING,
                 self._surroundings(extra) if extra else _NOTHING,
                 meter.looking() if meter else _NOTHING,
             ):
                 outputs = await invoke(spec)
                 out = Parts(store)
-                answer = ("done", number, out.send(outputs, home.__name__, vars(home)), out.manifest)
+                packed = out.send(outputs, home.__name__, vars(home))
+                answer = ("done", number, packed, out.manifest, plain(reads.stamps()) if reads else ())
         except asyncio.CancelledError as error:
             answer = ("failed", number, told(error, home.__name__, vars(home)))
         except BaseException as error:  # noqa: BLE001 - it is the kernel's to judge

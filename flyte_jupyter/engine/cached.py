@@ -3,12 +3,17 @@
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
+from typing import Any
 
 from flyte_jupyter.backends.base import Backend
+from flyte_jupyter.backends.reads import Reads, take
+from flyte_jupyter.backends.stamps import Stamp, of_plain, plain
+from flyte_jupyter.engine import unkept
 from flyte_jupyter.engine.keeping import Found, Kept, packed
 from flyte_jupyter.errors import StoreError, TypeTransformerFailedError
 from flyte_jupyter.ids import digest
-from flyte_jupyter.redaction import redacted
+from flyte_jupyter.redaction import is_needed, redact, redacted
 from flyte_jupyter.runs.events import CacheChecked, Emit, ReportWritten
 from flyte_jupyter.runs.results import Entry, ResultCache
 from flyte_jupyter.runs.store import RunStore
@@ -19,6 +24,8 @@ from flyte_jupyter.types.identity import identity
 from flyte_jupyter.types.literal import Literals
 from flyte_jupyter.types.owned import owned
 from flyte_jupyter.types.packed import unpack
+
+_EMPTY: Mapping[str, str] = MappingProxyType({})
 
 
 class Cached:
@@ -76,6 +83,11 @@ class Cached:
         if age is not None and time.time() - entry.created > _seconds(age):
             emit(_checked(spec, "miss", key, f"the kept result is older than max_age={age}"))
             return None
+        if read := stamps_of(entry):
+            if change := changed(read):
+                emit(_checked(spec, "miss", key, change))
+                return None
+            take(read)
         try:
             outputs = self._read(spec.task, entry)
         except (StoreError, TypeTransformerFailedError) as error:
@@ -102,14 +114,22 @@ class Cached:
     ) -> Literals:
         parts = _parts(spec.task)
         # A kept result does not change what its caller has given, so the body must not, either.
-        outputs = await self._place.run(replace(spec, inputs=owned(spec.inputs)), emit)
-        if version_of(spec.task) != spec.version:
+        reads = Reads(spec, str(self._store.folder))
+        if spec.task.cache.version_override is None and slice_of(spec.task.func).unheard:
+            reads.expect()
+        with reads.following():
+            outputs = await self._place.run(replace(spec, inputs=owned(spec.inputs)), emit)
+        if version_of(spec.task, spec.run.env_vars) != spec.version:
             # The body changed what it depends on, so the result does not belong to the version it began with.
+            if not spec.task.interface.says_why:
+                why = unkept.reason(spec.task, parts.get("slice"))
+                emit(_checked(spec, "miss", key, why))
+                unkept.tell(spec.task, why)
             return outputs
         data, whole = packed(spec.task, "outputs", outputs, self._store.blobs, None)
         if not whole:
             return Kept(outputs, data)  # what cannot be read again must not be found
-        report = self._reports.get(spec.id.name)
+        report, read = self._reports.get(spec.id.name), reads.stamps()
         entry = Entry(
             key=key,
             task=spec.task.name,
@@ -121,6 +141,7 @@ class Cached:
                 **parts,
                 **{f"input {n}": d for n, d in inputs.items()},
                 **({"report": (report.blob, *report.tabs)} if report else {}),
+                **({"read": _unsecret(plain(read))} if read else {}),
             },
             run=spec.run.name,
             action=spec.id.name,
@@ -130,9 +151,30 @@ class Cached:
         return Kept(outputs, data)
 
 
-def version_of(task: TaskSpec) -> str:
-    """Make the task's cache version as it is now: helpers and captured values may change between calls."""
-    return task.cache.get_version(VersionParameters(func=task.func, image=task.image))
+def stamps_of(entry: Entry) -> list[Stamp]:
+    """Give what was read outside of the inputs when a result was made."""
+    read = entry.parts.get("read")
+    return of_plain(read) if read else []
+
+
+def changed(read: list[Stamp]) -> str:
+    """Say what is not any more as it was read; empty if all is."""
+    return next((stamp.words for stamp in read if not stamp.holds()), "")
+
+
+def version_of(task: TaskSpec, variables: Mapping[str, str] = _EMPTY) -> str:
+    """Make the task's cache version as it is now: helpers and captured values may change between calls.
+
+    Args:
+        task: the task.
+        variables: environment variables that its run sets.
+    """
+    version = task.cache.get_version(VersionParameters(func=task.func, image=task.image))
+    if not (variables or task.env_vars) or task.cache.version_override is not None:
+        return version
+    given = {**variables, **task.env_vars}
+    read = slice_of(task.func).variables & given.keys()
+    return digest("variables", version, *(f"{n}={given[n]}" for n in sorted(read))) if read else version
 
 
 def input_digests(spec: ActionSpec) -> dict[str, str]:
@@ -163,6 +205,13 @@ def explain(task: TaskSpec, inputs: Mapping[str, str], results: ResultCache, ver
 
 def _parts(task: TaskSpec) -> dict[str, object]:
     return {"slice": redacted(slice_of(task.func).mapping())} if task.cache.version_override is None else {}
+
+
+def _unsecret(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Redact paths; what was read at a path that holds a secret is not found again."""
+    if not is_needed():
+        return rows
+    return [tuple(redact(one) if isinstance(one, str) else one for one in row) for row in rows]
 
 
 def _checked(spec: ActionSpec, status: str, key: str, reason: str) -> CacheChecked:

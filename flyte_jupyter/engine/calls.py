@@ -107,7 +107,7 @@ class Calls:
             run=live.scope,
             context=ContextData(None, here.group, here.custom, Calls(live, name, self._depth + 1), None),
             parent=self._parent,
-            version=version_of(kind) if cached else "",
+            version=version_of(kind, live.scope.env_vars) if cached else "",
             packed=packed,
         )
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from flyte_jupyter.errors import Error
-from flyte_jupyter.notebook import lint_names, lint_style, lint_tasks
+from flyte_jupyter.notebook import lint_cached, lint_names, lint_style, lint_tasks
 from flyte_jupyter.notebook.found import Finding
 from flyte_jupyter.notebook.render.text import line, plural, table
 from flyte_jupyter.notebook.sources import CodeCell, code_cells
@@ -26,10 +26,17 @@ RULES: Mapping[str, str] = {
     "FJ008": "a magic or shell command in a task",
     "FJ009": "a task that another cell defines again",
     "FJ010": "a cell that is no Python",
+    "FJ011": "a cached task that reaches names which its cache version cannot see",
+    "FJ012": "a cached task whose result differs from call to call",
 }
 """What each code means."""
 
-_CHECKS: tuple[Rule, ...] = (lint_names.undefined, *lint_style.CHECKS, *lint_tasks.CHECKS)
+_CHECKS: tuple[Rule, ...] = (
+    lint_names.undefined,
+    *lint_style.CHECKS,
+    *lint_tasks.CHECKS,
+    *lint_cached.CHECKS,
+)
 
 
 def lint(notebook: Mapping[str, Any]) -> list[Finding]:

@@ -15,7 +15,7 @@ _SHELLS = frozenset({"system", "getoutput"})
 
 def annotations(cells: Sequence[CodeCell]) -> Iterator[Finding]:
     """Find inputs and outputs of tasks that have no type."""
-    for cell, func in _tasks(cells):
+    for cell, func in tasks(cells):
         args = func.args
         missing = [a.arg for a in (*args.posonlyargs, *args.args, *args.kwonlyargs) if a.annotation is None]
         if missing:
@@ -31,7 +31,7 @@ def annotations(cells: Sequence[CodeCell]) -> Iterator[Finding]:
 
 def magics(cells: Sequence[CodeCell]) -> Iterator[Finding]:
     """Find magics and shell commands where only the kernel has them."""
-    for cell, func in _tasks(cells):
+    for cell, func in tasks(cells):
         yield from _magics(cell, func, f"task {func.name}")
     for cell in cells:
         if cell.magic == TASK_MAGIC and cell.tree is not None and not any(_public(cell)):
@@ -41,7 +41,7 @@ def magics(cells: Sequence[CodeCell]) -> Iterator[Finding]:
 def again(cells: Sequence[CodeCell]) -> Iterator[Finding]:
     """Find tasks that a later cell defines again."""
     first: dict[str, CodeCell] = {}
-    for cell, func in _tasks(cells):
+    for cell, func in tasks(cells):
         before = first.setdefault(func.name, cell)
         if before is not cell:
             message = f"task {func.name} is defined in cell {before.number} already; the last one run counts"
@@ -51,7 +51,7 @@ def again(cells: Sequence[CodeCell]) -> Iterator[Finding]:
 CHECKS = (annotations, magics, again)
 
 
-def _tasks(cells: Sequence[CodeCell]) -> Iterator[tuple[CodeCell, Function]]:
+def tasks(cells: Sequence[CodeCell]) -> Iterator[tuple[CodeCell, Function]]:
     """Give the functions that are tasks."""
     environments = set(_environments(cells))
     for cell in cells:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 from flyte_jupyter.errors import DefinitionError
 from flyte_jupyter.ids import digest
 from flyte_jupyter.tasks.checks import duration, flag, not_one_of, shown, text, wrong_type
-from flyte_jupyter.tasks.source import version_of
+from flyte_jupyter.tasks.source import slice_of
+from flyte_jupyter.tasks.warned import warn_once
 
 if TYPE_CHECKING:
     from flyte_jupyter.tasks.image import Image
@@ -58,7 +59,21 @@ class FunctionBodyPolicy:
             raise DefinitionError(
                 "FunctionBodyPolicy needs the task's function; give version_override instead"
             )
-        return version_of(params.func, salt)
+        found = slice_of(params.func)
+        if found.unseen:
+            _warn(params.func, found.unseen[0])
+        return found.salted(salt)
+
+
+def _warn(func: Callable[..., Any], what: str) -> None:
+    """Warn that results may be taken although something has changed."""
+    name = getattr(func, "__name__", "a task")
+    text = (
+        f"{name} is cached by its code, but {what}: a change of what it reaches in this way is not seen, and "
+        "an old result is taken. Pass the value as an argument, or give a version (--cache-version, "
+        "Cache(version_override=...)) or cache='disable'."
+    )
+    warn_once(func, what, text)
 
 
 _POLICIES = (FunctionBodyPolicy(),)

@@ -48,6 +48,9 @@ class Interface:
     ``positional_only`` has the names of what goes by position only.
     """
 
+    says_why = False
+    """Whether what is called says itself why its result is not kept."""
+
     def __init__(
         self,
         name: str,

@@ -23,12 +23,18 @@ class Slice:
     Args:
         parts: the function itself first, then what was met on the way.
         warnings: what could not be seen, and values that make results never be found again.
+        variables: the variables of the environment that it reads.
+        unheard: whether compiled libraries read files for it, at paths that may be inputs.
+        unseen: what may change without a change of the version, in words.
         version: a digest over all parts: the same in every process as long as nothing that counts changes.
         func: the live function; None for a slice read back from its stored form.
     """
 
     parts: tuple[Part, ...]
     warnings: tuple[str, ...] = ()
+    variables: frozenset[str] = frozenset()
+    unheard: bool = False
+    unseen: tuple[str, ...] = ()
     version: str = ""
     func: Callable[..., Any] | None = field(default=None, repr=False, compare=False)
 
@@ -40,6 +46,10 @@ class Slice:
     def name(self) -> str:
         """The name of the function."""
         return self.parts[0].name if self.parts else ""
+
+    def salted(self, salt: str) -> str:
+        """Give the version, with any text that counts for it, too."""
+        return digest("salted", self.version, salt) if salt else self.version
 
     def mapping(self) -> dict[str, str]:
         """Give the parts in a short form, by name: what ``diff`` takes."""
@@ -100,7 +110,14 @@ def slice_of(func: Callable[..., Any]) -> Slice:
         found: Slice = known[0]
         return found
     walk = load("flyte_jupyter.tasks.slicing.walk:walk_from")(root)
-    found = Slice(parts=tuple(walk.parts.values()), warnings=tuple(walk.warnings), func=root)
+    found = Slice(
+        parts=tuple(walk.parts.values()),
+        warnings=tuple(walk.warnings),
+        variables=frozenset(walk.variables),
+        unheard=walk.unheard,
+        unseen=tuple(walk.unseen),
+        func=root,
+    )
     _known.put(root, (found, walk))
     return found
 
@@ -113,8 +130,7 @@ def pin(func: Callable[..., Any], found: Slice) -> None:
 
 def version_of(func: Callable[..., Any], salt: str = "") -> str:
     """Give the version of a function: 32 hex digits that change when its results may."""
-    version = slice_of(func).version
-    return digest("salted", version, salt) if salt else version
+    return slice_of(func).salted(salt)
 
 
 def function_parts(func: Callable[..., Any]) -> Mapping[str, str]:

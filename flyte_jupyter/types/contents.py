@@ -20,11 +20,14 @@ def array_content(value: Any) -> str | None:
         )
     if type(value) is not numpy.ndarray:
         return None
+    # A body can ask for the order in memory, and what is kept or sent has the same one.
+    order = "F" if value.flags.fnc else ""
     if value.dtype.hasobject or value.dtype.kind not in _FIXED:
         return digest(
-            "object array", repr(value.dtype), repr(value.shape), content_of(value.ravel().tolist())
+            "object array", repr(value.dtype), repr(value.shape) + order, content_of(value.ravel().tolist())
         )
-    return hash_buffers(f"array {value.dtype.descr!r} {value.shape!r}", [_bytes_of(numpy, value)])
+    tag = f"array {value.dtype.descr!r} {value.shape!r}{order}"
+    return hash_buffers(tag, [_bytes_of(numpy, value.T if order else value)])
 
 
 def _bytes_of(numpy: Any, value: Any) -> Any:

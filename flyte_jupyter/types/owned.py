@@ -21,7 +21,7 @@ def _own(live: Live) -> Live:
     if pandas is not None and isinstance(value, pandas.DataFrame | pandas.Series):
         return replace(live, value=value.copy(deep=not _copies_on_write(pandas)))
     if numpy is not None and isinstance(value, numpy.ndarray):
-        return replace(live, value=value.copy(order="K"))
+        return replace(live, value=value.copy(order="A"))
     return live
 
 

@@ -573,3 +573,20 @@ def test_a_plugins_task_is_known_by_the_users_function(cell):
     assert first == (20, "miss")
     assert again == (20, "hit")
     assert cell.run("task", 1) == (30, "miss")
+
+
+def test_variables_that_a_task_or_its_run_sets_count_if_the_body_reads_them(cell):
+    cell("import os")
+    cell("def body() -> str:\n    return os.environ.get('FJ_MODE', '')")
+
+    def result(variables, **others):
+        task = cell.names["env"].task(cache="auto", env_vars=others)(cell.names["body"])
+        run = flyte.with_runcontext(env_vars=variables).run(task)
+        return run.outputs()[0], run.root.state.cache
+
+    assert result({}) == ("", "miss")
+    assert result({}, FJ_MODE="a") == ("a", "miss")
+    assert result({}, FJ_MODE="b") == ("b", "miss")
+    assert result({"FJ_MODE": "c"}) == ("c", "miss")
+    assert result({}, FJ_OTHER="a") == ("", "hit")
+    assert result({}, FJ_MODE="a") == ("a", "hit")

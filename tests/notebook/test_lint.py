@@ -192,6 +192,72 @@ class TestTasks:
         assert "is defined in cell 2 already" in found[0].message
 
 
+class TestCached:
+    ENV = "import flyte_jupyter as flyte, importlib, random, time\nimport numpy as np\nX = 1\n"
+
+    @pytest.mark.parametrize(
+        ("head", "is_told"),
+        [
+            ("env = flyte.TaskEnvironment(name='e')\n@env.task(cache='auto')\n", True),
+            ("env = flyte.TaskEnvironment(name='e')\n@env.task(cache=flyte.Cache('auto'))\n", True),
+            ("env = flyte.TaskEnvironment(name='e', cache='auto')\n@env.task\n", True),
+            ("env = flyte.TaskEnvironment(name='e', cache='auto')\n@env.task(cache='disable')\n", False),
+            ("env = flyte.TaskEnvironment(name='e')\n@env.task\n", False),
+            ("env = flyte.TaskEnvironment(name='e')\n@env.task(cache=flyte.Cache('auto', 'v1'))\n", False),
+        ],
+    )
+    def test_only_tasks_that_are_cached_by_their_code(self, head, is_told):
+        found = codes(self.ENV + head + "def f(x: str) -> str:\n    return globals()[x]")
+
+        assert [code for code, _, _ in found] == (["FJ011"] if is_told else [])
+
+    @pytest.mark.parametrize(
+        ("options", "is_told"),
+        [
+            ("--cache auto", True),
+            ("--cache=auto", True),
+            ("", False),
+            ("--cache auto --cache-version 1", False),
+        ],
+    )
+    def test_tasks_of_the_magic(self, options, is_told):
+        found = codes(f"%%flyte_task {options}\ndef f(x: str) -> float:\n    return eval(x)")
+
+        assert found == ([("FJ011", 1, 3)] if is_told else [])
+
+    @pytest.mark.parametrize(
+        "expression",
+        ["globals()[x]", "eval(x)", "exec(x)", "__import__(x)", "importlib.import_module(x)"],
+    )
+    def test_names_that_cannot_be_seen_also_in_helpers(self, expression):
+        task = "%%flyte_task --cache auto\ndef f(x: str) -> str:\n    return helper(x)"
+        found = lint(book(f"{self.ENV}def helper(x):\n    return {expression}", task))
+
+        assert [(one.code, one.cell, one.line) for one in found] == [("FJ011", 1, 5)]
+        assert found[0].message.startswith("cached task f: helper uses ")
+        assert "--cache-version" in found[0].fix
+
+    @pytest.mark.parametrize(
+        ("body", "is_told"),
+        [
+            ("time.time()", True),
+            ("random.random()", True),
+            ("np.random.rand(3)", True),
+            ("np.random.default_rng().random()", True),
+            ("np.random.default_rng(1).random()", False),
+            ("random.Random(1).random()", False),
+            ("(random.seed(1), random.random())", False),
+            ("time.perf_counter()", False),
+            ("globals()['X']", False),
+            ("eval('X + 1')", False),
+        ],
+    )
+    def test_what_differs_from_call_to_call(self, body, is_told):
+        found = codes(f"{self.ENV}X", f"%%flyte_task --cache auto\ndef f() -> float:\n    return {body}")
+
+        assert found == ([("FJ012", 2, 3)] if is_told else [])
+
+
 class TestReading:
     def test_the_examples_have_nothing(self):
         paths = sorted(EXAMPLES.glob("*.ipynb"))

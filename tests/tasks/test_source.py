@@ -456,7 +456,7 @@ def test_locks_are_no_content():
 
 
 def test_eval_is_named_in_a_warning():
-    assert "`eval`" in slice_of(notebook("def work(): return eval('x')")["work"]).warnings[0]
+    assert "`eval()`" in slice_of(notebook("def work(x): return eval(x)")["work"]).warnings[0]
 
 
 def test_a_salt_makes_another_version():

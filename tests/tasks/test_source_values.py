@@ -182,12 +182,12 @@ def test_each_value_has_the_digest_of_its_copy():
     assert [value for value in copied if content(value) != content(copy.deepcopy(value))] == []
 
 
-def test_how_memory_is_laid_out_does_not_count():
+def test_how_memory_is_cut_does_not_count():
     whole = np.arange(12).reshape(3, 4)
     frame = pd.DataFrame(whole, columns=list("abcd"))
     table = pa.table({"a": list(range(10))})
 
-    assert content(whole) == content(np.asfortranarray(whole)) == content(np.hstack([whole, whole])[:, :4])
+    assert content(whole) == content(np.hstack([whole, whole])[:, :4])
     assert content(frame) == content(pd.DataFrame({c: frame[c].to_numpy().copy() for c in "abcd"}))
     assert content(table) == content(pa.concat_tables([table.slice(0, 4), table.slice(4)]))
     assert content(table.slice(2, 3)) == content(pa.table({"a": [2, 3, 4]}))
@@ -268,3 +268,12 @@ def test_versions_are_the_same_in_every_process(names):
         return out.stdout
 
     assert version(names[0], "1") == version(names[1], "2") != ""
+
+
+def test_the_order_of_a_captured_array_in_memory_counts():
+    rows = np.arange(6).reshape(2, 3)
+    columns = np.asfortranarray(rows)
+
+    assert content(rows) != content(columns)
+    assert content(columns) == content(rows.T.copy().T)
+    assert content(np.arange(12).reshape(2, 6)[:, ::2]) == content(np.array([[0, 2, 4], [6, 8, 10]]))

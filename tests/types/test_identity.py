@@ -182,7 +182,7 @@ def test_arrays_differ_by_dtype_shape_and_content():
     ]
 
     assert len({of(array, np.ndarray) for array in arrays}) == len(arrays)
-    assert of(np.asfortranarray(np.eye(3)[:2]), np.ndarray) == of(np.eye(3)[:2], np.ndarray)
+    assert of(np.eye(6)[::2, ::2], np.ndarray) == of(np.eye(6)[::2, ::2].copy(), np.ndarray)
 
 
 @dataclass
@@ -293,3 +293,18 @@ def test_a_model_has_the_same_identity_before_and_after_it_was_kept():
 
     assert content_of(kept) == content_of(fresh)
     assert content_of(preprocessing.StandardScaler().fit([[1.0], [3.0]])) != content_of(fresh)
+
+
+def test_the_order_of_an_array_in_memory_counts_as_far_as_a_body_can_see_it():
+    rows = np.arange(6).reshape(2, 3)
+    columns = np.asfortranarray(rows)
+    wide = np.arange(12).reshape(2, 6)[:, ::2]
+
+    def of(value):
+        return identity(TypeEngine.to_literal(value, np.ndarray))
+
+    assert of(rows) != of(columns)
+    assert of(columns) == of(rows.T.copy().T)
+    assert of(wide) == of(wide.copy())
+    assert of(rows.astype(object)) != of(columns.astype(object))
+    assert of(np.arange(3)) == of(np.asfortranarray(np.arange(3)))

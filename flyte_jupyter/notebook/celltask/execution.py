@@ -10,6 +10,7 @@ from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
+from flyte_jupyter.backends.stamps import Stamp
 from flyte_jupyter.engine.setup import process
 from flyte_jupyter.notebook.celltask import kept, pickling, seeds
 from flyte_jupyter.notebook.celltask.body import Statements, on_loop
@@ -18,7 +19,6 @@ from flyte_jupyter.notebook.celltask.kept import Bundle, Left, Place
 from flyte_jupyter.notebook.celltask.mutation import Heap
 from flyte_jupyter.notebook.celltask.pickling import NotKept
 from flyte_jupyter.notebook.celltask.replay import Recorder, safe
-from flyte_jupyter.notebook.celltask.stamps import Stamp
 from flyte_jupyter.notebook.celltask.surroundings import Surroundings
 from flyte_jupyter.notebook.celltask.unheard import Unheard
 from flyte_jupyter.tasks.source import Slice, slice_of

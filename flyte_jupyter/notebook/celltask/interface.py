@@ -32,6 +32,8 @@ class CellInterface(Interface):
         digests: the digests of the inputs; empty where nothing is kept.
     """
 
+    says_why = True
+
     def __init__(
         self, name: str, func: Callable[..., Any], execution: Execution, digests: Mapping[str, str]
     ) -> None:

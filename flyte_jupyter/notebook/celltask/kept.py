@@ -8,6 +8,7 @@ from functools import cached_property
 from types import FunctionType, ModuleType
 from typing import Any
 
+from flyte_jupyter.backends.stamps import Stamp
 from flyte_jupyter.notebook.celltask import pickling, replay, surroundings, views
 from flyte_jupyter.notebook.celltask.contents import code_of, data_digest, holdings
 from flyte_jupyter.notebook.celltask.kinds import ATOMS, FIXED, Unrestorable, kind_of
@@ -15,7 +16,6 @@ from flyte_jupyter.notebook.celltask.libraries import is_libraries
 from flyte_jupyter.notebook.celltask.mutation import Heap
 from flyte_jupyter.notebook.celltask.pickling import NotKept
 from flyte_jupyter.notebook.celltask.reach import leads_to
-from flyte_jupyter.notebook.celltask.stamps import Stamp
 from flyte_jupyter.tasks.slicing.origins import Origin, of_module
 from flyte_jupyter.tasks.slicing.shown import shown
 

@@ -4,40 +4,12 @@ import ast
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from types import MappingProxyType
 from typing import Any
 
 from flyte_jupyter.notebook.celltask.reached import Reached
+from flyte_jupyter.tasks.slicing.readers import OF_PACKAGES, READERS, WRITERS
 
-_READERS = frozenset(
-    {"HDFStore", "OSFile", "ParquetDataset", "ParquetFile", "memory_map", "open_dataset", "open_mfdataset"}
-    | {"open_zarr", "read_avro", "read_database", "read_database_uri", "read_delta", "read_feather"}
-    | {"read_hdf", "read_ipc", "read_ipc_schema", "read_metadata", "read_ndjson", "read_orc", "read_parquet"}
-    | {"read_parquet_schema", "read_schema", "read_table", "scan_csv", "scan_delta", "scan_ipc"}
-    | {"scan_ndjson", "scan_parquet", "scan_pyarrow_dataset"}
-)
-_WRITERS = frozenset(
-    {"ParquetWriter", "sink_csv", "sink_ipc", "sink_ndjson", "sink_parquet", "to_feather", "to_hdf", "to_orc"}
-    | {"to_netcdf", "to_parquet", "to_zarr", "write_avro", "write_csv", "write_dataset", "write_delta"}
-    | {"write_feather", "write_ipc", "write_ndjson", "write_parquet", "write_table", "write_to_dataset"}
-)
 _HEARD_WRITERS = frozenset({"save", "savefig", "savetxt", "to_csv", "to_excel", "to_json", "to_pickle"})
-_OF_PACKAGES: Mapping[str, frozenset[str]] = MappingProxyType(
-    {
-        "cv2": frozenset({"VideoCapture", "imread", "imwrite"}),
-        "duckdb": frozenset({"connect", "execute", "query", "read_csv", "read_json", "read_parquet", "sql"}),
-        "geopandas": frozenset({"read_file", "to_file"}),
-        "h5py": frozenset({"File"}),
-        "netCDF4": frozenset({"Dataset"}),
-        "polars": frozenset({"read_csv", "read_excel", "read_json"}),
-        "pyarrow": frozenset({"dataset", "open_csv", "open_file", "read_csv", "read_json"}),
-        "pyogrio": frozenset({"read_dataframe", "write_dataframe"}),
-        "rasterio": frozenset({"open"}),
-        "soundfile": frozenset({"read", "write"}),
-    }
-)
-"""Names that are such readers or writers in these packages only."""
-
 _BUFFERS = frozenset({"BytesIO", "StringIO", "BufferReader", "BufferOutputStream"})
 _DATA = re.compile(
     r"^\S*\.(arrow|avro|bin|bz2|csv|db|duckdb|feather|geojson|gpkg|gz|h5|hdf|hdf5|ipc|jpe?g|json|jsonl|nc|ndjson|"
@@ -47,8 +19,8 @@ _DATA = re.compile(
 
 def readers(reached: Reached) -> list[str]:
     """Name those in the code that may read a file."""
-    own = (names for package, names in _OF_PACKAGES.items() if package in reached.packages)
-    return sorted(reached.names & _READERS.union(*own))
+    own = (names for package, names in OF_PACKAGES.items() if package in reached.packages)
+    return sorted(reached.names & READERS.union(*own))
 
 
 def writers(reached: Reached, tree: ast.Module) -> list[str]:
@@ -60,7 +32,7 @@ def writers(reached: Reached, tree: ast.Module) -> list[str]:
     """
     bare = {_name(node) for node in _calls(tree) if not node.args and not node.keywords}
     bare -= {_name(node) for node in _calls(tree) if node.args or node.keywords}
-    return sorted((reached.names & _WRITERS) - (bare - reached.names_of_others))
+    return sorted((reached.names & WRITERS) - (bare - reached.names_of_others))
 
 
 def has_buffers(reached: Reached) -> bool:
@@ -75,7 +47,7 @@ def names_data(text: str) -> bool:
 
 def only_written(tree: ast.Module, inputs: Mapping[str, Any]) -> set[str]:
     """Give the texts that stand only where something is written."""
-    writing = _WRITERS | _HEARD_WRITERS
+    writing = WRITERS | _HEARD_WRITERS
     within = {part for node in _calls(tree) if _name(node) in writing for part in _arguments(node)}
     nodes = [node for node in ast.walk(tree) if isinstance(node, ast.Constant | ast.Name)]
     inside = set(_texts((node for node in nodes if node in within), inputs))

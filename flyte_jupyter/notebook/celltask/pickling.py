@@ -11,6 +11,7 @@ import cloudpickle  # type: ignore[import-untyped]
 from flyte_jupyter.notebook.celltask import leftovers, views
 from flyte_jupyter.notebook.celltask.kinds import ATOMS
 from flyte_jupyter.notebook.celltask.mutation import Heap
+from flyte_jupyter.runs.run import Run
 from flyte_jupyter.tasks.environment import Environment
 from flyte_jupyter.tasks.template import TaskTemplate
 
@@ -65,6 +66,10 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc] # it has no types
         owner = self._heap.nameless.get(id(value))
         if owner is not None:
             raise NotKept(f"it shares a {type(value).__name__} inside of `{owner[1]}`")
+        if isinstance(value, Run):
+            raise NotKept(
+                "a run lives in this kernel; keep what its `outputs()` gives, and only that (-o NAME)"
+            )
         self.met[id(value)] = value
         return None
 

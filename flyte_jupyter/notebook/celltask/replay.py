@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from flyte_jupyter import redaction
-from flyte_jupyter.notebook.celltask.files import Files
+from flyte_jupyter.backends.opened import Files
 
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 _OURS = "flyte-"

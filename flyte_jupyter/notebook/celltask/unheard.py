@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from flyte_jupyter.backends.opened import Files
+from flyte_jupyter.backends.stamps import Absent, File, Here, Matches, Stamp, Variable, look
 from flyte_jupyter.notebook.celltask import native
 from flyte_jupyter.notebook.celltask.built import built
 from flyte_jupyter.notebook.celltask.candidates import is_pattern, joined, looks_like_path, texts_in
-from flyte_jupyter.notebook.celltask.files import Files
 from flyte_jupyter.notebook.celltask.reached import Reached
-from flyte_jupyter.notebook.celltask.stamps import Absent, File, Here, Matches, Stamp, Variable, look
 
 _ASKS = frozenset(
     {"access", "exists", "getctime", "getmtime", "getsize", "is_dir", "is_file", "isdir", "isfile", "lexists"}

@@ -50,10 +50,12 @@ def raw(sink: Sink, kind: str, data: memoryview) -> None:
 
 def _array(sink: Sink, value: Any) -> None:
     sink.kind(type(value))
-    sink.put("array", f"{value.dtype!r} {value.dtype.str} {value.shape}")
+    order = "F" if value.flags.fnc else ""
+    sink.put("array", f"{value.dtype!r} {value.dtype.str} {value.shape}{order}")
     if value.dtype.hasobject:
         sink.add(value.ravel().tolist())
         return
+    value = value.T if order else value
     flat = value if value.flags.c_contiguous else load("numpy:ascontiguousarray")(value)
     raw(sink, "memory", memoryview(flat.reshape(-1).view("u1")) if flat.size else memoryview(b""))
 

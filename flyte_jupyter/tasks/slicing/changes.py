@@ -106,6 +106,8 @@ def _sentence(name: str, old: Part | None, new: Part | None) -> str:
         return f"`{name}` was a {old.kind}, is now a {new.kind}"
     if new.kind in ("package", "builtin"):
         return f"{name} {old.text} -> {new.text}"
+    if new.kind == old.kind == "unknown" and old.text == new.text:
+        return f"`{name}` is another object ({new.text}), and its content cannot be compared"
     if new.kind in _VALUES:
         return (
             f"`{name}` {old.text} -> {new.text}" if old.text != new.text else f"`{name}` changed ({new.text})"

@@ -38,8 +38,7 @@ def _write_function(writing: "Writing", name: str, func: FunctionType) -> None:
         raise UnwritableError("a function without source")
     if func.__code__.co_flags & _FUTURE_ANNOTATIONS:
         writing.imports["from __future__ import annotations"] = None
-    for global_name, chain in uses_of(func.__code__).reads:
-        writing.name(global_name, chain)
+    _needs(writing, func.__code__)
     cells = _cells(writing, func)
     if isinstance(snippet.node, ast.Lambda):
         definition, label = f"{name} = {ast.unparse(_with_values(writing, snippet.node, func))}\n", name
@@ -54,6 +53,14 @@ def _write_function(writing: "Writing", name: str, func: FunctionType) -> None:
         f"def _make_{name}({', '.join(cells)}):\n{body}    return {label}\n\n\n"
         f"{name} = _make_{name}({', '.join(given)})\n"
     )
+
+
+def _needs(writing: "Writing", code: CodeType) -> None:
+    uses = uses_of(code)
+    for name, chain in uses.reads:
+        writing.name(name, chain)
+    for name in uses.hinted:
+        writing.name(name)
 
 
 def _indentable(text: str) -> list[str]:
@@ -140,8 +147,7 @@ def _write_class(writing: "Writing", name: str, cls: type) -> None:
         if base is not object and writing.scope.get(base.__name__) is base:
             writing.name(base.__name__)
     for code in _methods(cls):
-        for global_name, chain in uses_of(code).reads:
-            writing.name(global_name, chain)
+        _needs(writing, code)
     for outside in _outside_methods(snippet.node):
         for global_name in _names(outside):
             writing.name(global_name)

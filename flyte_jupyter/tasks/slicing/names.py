@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from types import CodeType
 
+from flyte_jupyter.tasks.slicing import hints
 from flyte_jupyter.tasks.slicing.held import Held
 
 Chain = tuple[str, ...]
@@ -49,12 +50,18 @@ class Uses:
         cells: names read from the enclosing functions, likewise.
         writes: global names that the code assigns or deletes.
         imports: import statements inside the code.
+        hinted: words in texts that may be global names.
+        variables: the variables of the environment that the code reads.
+        called: all global names and attributes in the code.
     """
 
     reads: tuple[tuple[str, Chain], ...]
     cells: tuple[tuple[str, Chain], ...]
     writes: frozenset[str]
     imports: tuple[Import, ...]
+    hinted: tuple[str, ...] = ()
+    variables: tuple[hints.Variable, ...] = ()
+    called: frozenset[str] = frozenset()
 
 
 _known = Held(8192)
@@ -78,6 +85,8 @@ def _find(code: CodeType) -> Uses:
     cells: dict[tuple[str, Chain], None] = {}
     writes: set[str] = set()
     imports: dict[Import, None] = {}
+    hinted: dict[str, None] = {}
+    variables: dict[hints.Variable, None] = {}
     for inner in nested(code):
         instructions = [i for i in dis.get_instructions(inner) if i.opname not in _BETWEEN]
         # A class body reads its own names and global ones with one instruction.
@@ -92,7 +101,18 @@ def _find(code: CodeType) -> Uses:
                 writes.add(name)
             elif op == "IMPORT_NAME":
                 imports[Import(name, instructions[at - 1].argval or (), instructions[at - 2].argval)] = None
-    return Uses(tuple(reads), tuple(cells), frozenset(writes), tuple(imports))
+        own = {*own, *inner.co_varnames, *inner.co_cellvars, *inner.co_freevars}
+        hinted.update(dict.fromkeys(word for word in hints.words(instructions) if word not in own))
+        variables.update(dict.fromkeys(hints.variables(instructions)))
+    return Uses(
+        tuple(reads),
+        tuple(cells),
+        frozenset(writes),
+        tuple(imports),
+        tuple(hinted),
+        tuple(variables),
+        frozenset(name for inner in nested(code) for name in inner.co_names),
+    )
 
 
 def _chain(instructions: list[dis.Instruction], at: int) -> Chain:

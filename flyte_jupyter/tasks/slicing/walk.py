@@ -12,7 +12,7 @@ from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
 from flyte_jupyter.ids import digest
-from flyte_jupyter.tasks.slicing import classes, functions, guards, libraries, modules, tasks
+from flyte_jupyter.tasks.slicing import classes, functions, guards, libraries, modules, readers, tasks
 from flyte_jupyter.tasks.slicing.guards import MISSING, Guards, Place
 from flyte_jupyter.tasks.slicing.names import Chain
 from flyte_jupyter.tasks.slicing.origins import Origin, of_module
@@ -39,6 +39,9 @@ class Walk:
         self.home = scope.get("__name__")
         self.parts: dict[str, Part] = {}
         self.warnings: dict[str, None] = {}
+        self.variables: set[str] = set()
+        self.unheard = False
+        self.unseen: dict[str, None] = {}
         self.guards = Guards()
         self._tokens: dict[int, tuple[object, str]] = {}
         self._places: dict[tuple[int, str], str] = {}
@@ -173,6 +176,28 @@ class Walk:
             self._packages.add(top)
             self.add(top, "package", digest("package", top, version), version or "of unknown version")
 
+    def variable(self, name: str) -> str:
+        """Count a variable of the environment; its value is not written down, it may be a secret."""
+        label = f"os.environ[{name!r}]"
+        if name not in self.variables:
+            self.variables.add(name)
+            value: Any = guards.variable(name, None)
+            self.guards.equal((guards.variable, name, None), value)
+            content = digest("variable") if value is None else digest("variable", value)
+            self.add(label, "constant", content, "not set" if value is None else "a value that is not shown")
+        return label
+
+    def file(self, path: str) -> str:
+        """Count the content of a file, of those in a folder, or of those that a pattern stands for."""
+        label = f"file {path}"
+        if label not in self.parts:
+            found: Any = readers.stamps(path, None)
+            self.guards.equal((readers.stamps, path, None), found)
+            sizes = [stamp[-1] for _, stamp in found if stamp is not None]
+            text = f"{sum(sizes):,} bytes" if sizes else "not there"
+            self.add(label, "constant", readers.content(found), text)
+        return label
+
     def qualified(self, module: object, name: str) -> str:
         """Put the module before a name, unless it is the one where the walk started."""
         return name if module == self.home or not isinstance(module, str) else f"{module}.{name}"
@@ -187,6 +212,11 @@ class Walk:
     def warn(self, text: str) -> None:
         """Keep a remark, once."""
         self.warnings[text] = None
+
+    def hide(self, text: str) -> None:
+        """Keep a remark about names that cannot be seen, once."""
+        self.unseen[text] = None
+        self.warn(f"{text}: names that it reaches in this way are not seen")
 
     # Inside
 

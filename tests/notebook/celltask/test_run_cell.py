@@ -647,3 +647,14 @@ def test_what_is_different_outside_the_notebook_runs_again(shell, here, monkeypa
     shell.cell(cell, cache="auto")
 
     assert shell.names["v"] == (shell.names["w"] if value is None else value)
+
+
+def test_a_cell_that_leaves_a_run_says_to_keep_its_outputs(shell):
+    shell.plain("import flyte_jupyter as flyte\nenv = flyte.TaskEnvironment(name='runs')")
+    shell.plain("@env.task\ndef f() -> int:\n    return 1")
+    _, note = shell.cell("r = flyte.run(f)", cache="auto")
+    _, silent = shell.cell("r = flyte.run(f)\nv = r.outputs()[0]", cache="auto", outputs=("v",))
+
+    assert "its output `r` is a Run" in note
+    assert "`outputs()`" in note
+    assert "not kept" not in silent

@@ -1,4 +1,4 @@
-"""The files and folders that a cell opens, lists and changes: heard while it runs."""
+"""The files and folders that code opens, lists and changes: heard while it runs."""
 
 import inspect
 import os
@@ -6,13 +6,14 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from pathlib import Path
 from types import FrameType
 from typing import Any
 from urllib.parse import unquote
 
-from flyte_jupyter.notebook.celltask import callers
-from flyte_jupyter.notebook.celltask.stamps import Here, Listing, Stamp, look
+from flyte_jupyter.backends import callers
+from flyte_jupyter.backends.stamps import Here, Listing, Stamp, look
 
 _READS = os.O_RDONLY
 _ACCESS = os.O_RDONLY | os.O_WRONLY | os.O_RDWR
@@ -27,7 +28,7 @@ _OUTSIDE = ("/proc/", "/dev/", "/sys/", "/etc/", "/usr/")
 
 
 class Files:
-    """Takes note of what a cell does to files.
+    """Takes note of what code does to files.
 
     Args:
         hears: whether what this thread does is to be noted.
@@ -37,12 +38,16 @@ class Files:
     def __init__(self, hears: Callable[[], bool], store: str = "") -> None:
         self._hears = hears
         self._busy = threading.local()
-        self._machinery = _machinery(store)
+        self._store = store
         self._read: dict[str, Stamp] = {}
         self._listed: dict[str, Stamp] = {}
         self._written: dict[str, None] = {}
         self._here = ""
         self.effect = ""
+
+    @cached_property
+    def _machinery(self) -> tuple[str, ...]:
+        return _machinery(self._store)
 
     @contextmanager
     def following(self) -> Iterator[None]:

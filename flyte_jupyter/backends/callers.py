@@ -39,6 +39,12 @@ def shows_code(frame: FrameType | None) -> bool:
     return next(_files(frame), "").endswith(_SHOWING)
 
 
+def is_ours(frame: FrameType | None) -> bool:
+    """Whether this package does it, and neither the user nor a library that the user calls."""
+    origins = (of_path(name) for name in _files(frame) if not name.startswith("<"))
+    return next((o for o in origins if o is not Origin.PYTHON), Origin.LOCAL) is Origin.OURS
+
+
 def wants_it_new(frame: FrameType | None) -> bool:
     """Whether a folder that is there already is an error for who makes it."""
     if frame is None or frame.f_code.co_filename.endswith("tempfile.py"):  # which looks for a free name

@@ -3,9 +3,11 @@
 import glob
 import os
 import time
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple, dataclass
 from pathlib import Path
-from typing import Protocol
+from types import MappingProxyType
+from typing import Any, Protocol
 
 from flyte_jupyter.ids import digest
 from flyte_jupyter.loading import load
@@ -159,6 +161,16 @@ class Variable:
         return _value(self.name) == self.content
 
 
+def plain(stamps: Iterable[Any]) -> list[tuple[Any, ...]]:
+    """Write stamps as plain values."""
+    return [(type(stamp).__name__, *astuple(stamp)) for stamp in stamps]
+
+
+def of_plain(content: Iterable[Sequence[Any]]) -> list[Stamp]:
+    """Read what ``plain`` wrote."""
+    return [_KINDS[kind](*facts) for kind, *facts in content]
+
+
 def look(path: str) -> File | Absent | None:
     """Look at a file; None if it is nothing that can be read twice."""
     try:
@@ -194,3 +206,6 @@ def _hash(path: str) -> str:
         while data := file.read(1 << 20):
             found.update(data)
     return str(found.hexdigest())
+
+
+_KINDS = MappingProxyType({kind.__name__: kind for kind in (File, Absent, Listing, Matches, Here, Variable)})
