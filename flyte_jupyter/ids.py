@@ -14,12 +14,11 @@ _WORD = 36**12
 
 def digest(tag: str, *parts: str | bytes) -> str:
     """Hash tagged, length-prefixed parts to 32 hex digits: equal only for equal tags and parts."""
-    h = hashlib.blake2b(digest_size=16)
+    pieces = []
     for part in (tag, *parts):
         data = part.encode() if isinstance(part, str) else part
-        h.update(b"%d%c:" % (len(data), b"s"[0] if isinstance(part, str) else b"b"[0]))
-        h.update(data)
-    return h.hexdigest()
+        pieces += (b"%ds:" if isinstance(part, str) else b"%db:") % len(data), data
+    return hashlib.blake2b(b"".join(pieces), digest_size=16).hexdigest()
 
 
 def base36(number: int) -> str:

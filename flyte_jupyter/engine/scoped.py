@@ -66,7 +66,12 @@ def _taken(store: RunStore, wanted: str) -> Iterator[str]:
 
 def process() -> dict[str, str]:
     """Say which process drives a run."""
-    return {"host": os.uname().nodename, "pid": str(os.getpid())}
+    return {"host": _host(), "pid": str(os.getpid())}
+
+
+@cache
+def _host() -> str:
+    return os.uname().nodename
 
 
 @cache

@@ -35,6 +35,7 @@ class Event:
     time: float
 
 
+@drafted
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunStarted(Event):
     """A run begins; always the first event, with ``action == "a0"``.
@@ -153,6 +154,7 @@ class AttemptFailed(Event):
     retry_in: float | None = None
 
 
+@drafted
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CacheChecked(Event):
     """The cache was asked.
@@ -213,6 +215,7 @@ class RunInterrupted(Event):
     reason: str = ""
 
 
+@drafted
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskSeen(Event):
     """A run met a task for the first time; or its code changed while the run went on, and it has no version.
