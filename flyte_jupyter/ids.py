@@ -14,7 +14,7 @@ _WORD = 36**12
 
 def digest(tag: str, *parts: str | bytes) -> str:
     """Hash tagged, length-prefixed parts to 32 hex digits: equal only for equal tags and parts."""
-    pieces = []
+    pieces: list[bytes] = []
     for part in (tag, *parts):
         data = part.encode() if isinstance(part, str) else part
         pieces += (b"%ds:" if isinstance(part, str) else b"%db:") % len(data), data

@@ -2,8 +2,12 @@
 
 import pytest
 from browsers import launched
+from hypothesis import settings
 
 from flyte_jupyter.engine.setup import Setup, process
+
+settings.register_profile("patient", settings(), deadline=None)  # a busy machine takes its time
+settings.load_profile("patient")
 
 
 @pytest.fixture(autouse=True)
