@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
@@ -114,10 +115,8 @@ class Cached:
     ) -> Literals:
         parts = _parts(spec.task)
         # A kept result does not change what its caller has given, so the body must not, either.
-        reads = Reads(spec, str(self._store.folder))
-        if spec.task.cache.version_override is None and slice_of(spec.task.func).unheard:
-            reads.expect()
-        with reads.following():
+        reads = self._reads(spec)
+        with reads.following() if reads else nullcontext():
             outputs = await self._place.run(replace(spec, inputs=owned(spec.inputs)), emit)
         if version_of(spec.task, spec.run.env_vars) != spec.version:
             # The body changed what it depends on, so the result does not belong to the version it began with.
@@ -129,7 +128,7 @@ class Cached:
         data, whole = packed(spec.task, "outputs", outputs, self._store.blobs, None)
         if not whole:
             return Kept(outputs, data)  # what cannot be read again must not be found
-        report, read = self._reports.get(spec.id.name), reads.stamps()
+        report, read = self._reports.get(spec.id.name), reads.stamps() if reads else ()
         entry = Entry(
             key=key,
             task=spec.task.name,
@@ -149,6 +148,15 @@ class Cached:
         )
         self._results.put(entry)
         return Kept(outputs, data)
+
+    def _reads(self, spec: ActionSpec) -> Reads | None:
+        """Give what follows the files that the body reads; None where the user alone says what counts."""
+        if spec.task.cache.version_override is not None:
+            return None
+        reads = Reads(spec, str(self._store.folder))
+        if slice_of(spec.task.func).unheard:
+            reads.expect()
+        return reads
 
 
 def stamps_of(entry: Entry) -> list[Stamp]:

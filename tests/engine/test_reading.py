@@ -67,6 +67,17 @@ def test_a_changed_file_makes_a_miss_that_names_it(env, way, isolation):
     assert at_last == ("2", "hit")
 
 
+def test_a_version_of_the_users_own_says_alone_what_counts(env):
+    @env.task(cache=flyte.Cache("override", "v1"))
+    def task() -> str:
+        return read()
+
+    ran(task)
+    Path(DATA).write_text("2")
+
+    assert ran(task) == ("1", "hit")
+
+
 def test_asynchronous_bodies_are_heard_too(env):
     @env.task(cache="auto")
     async def task() -> str:
