@@ -33,7 +33,7 @@ def run_again(given: Given, here: Here) -> Any:
     handle = rerun(before, from_failed=given.start == "failed", **changes)
     if given.to:
         here.names[BY_NAME["as"].value(given.to)] = handle
-    return asked.value_of(handle) if handle.done() else None
+    return asked.answer(handle, here.blocks, given.to)
 
 
 def load(given: Given, here: Here) -> None:

@@ -114,6 +114,19 @@ def run(task: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], line: Line,
     return handle
 
 
+def answer(handle: Run, blocks: Blocks, kept: object) -> Any:
+    """Give what a run's task returned; of one that goes on, which nobody kept a handle of, show the block.
+
+    Args:
+        handle: the run.
+        blocks: where it is shown.
+        kept: says that the notebook has a name for its handle.
+    """
+    if not (kept or handle.done()):
+        blocks.appear(handle.name)
+    return value_of(handle) if handle.done() else None
+
+
 def value_of(handle: Run) -> Any:
     """Give what a run's task returned, as the call of the function would."""
     outputs = handle.outputs()

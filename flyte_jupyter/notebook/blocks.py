@@ -67,6 +67,10 @@ class Block:
             self._show()
             self._due = time.monotonic() + max(_STEP, _SHARE * (time.monotonic() - began))
 
+    def hasten(self) -> None:
+        """Let it appear now."""
+        self._due = min(self._due, time.monotonic())
+
     def finish(self) -> None:
         """Show it as it ended, if it has appeared or should have."""
         if self.shown or self._due <= time.monotonic():
@@ -144,6 +148,14 @@ class Blocks:
         """Give the runs that go on and were started by one execution of a cell."""
         with self._change:
             return [block.run for block in self._blocks.values() if message and block.message == message]
+
+    def appear(self, run: str) -> None:
+        """Show a run's block now: the cell that started it ends, and shows nothing else of it."""
+        with self._change:
+            block = self._blocks.get(run)
+            if block is not None:
+                block.hasten()
+                self._change.notify_all()
 
     def is_shown(self, run: str) -> bool:
         """Whether the running cell shows the run's block already."""

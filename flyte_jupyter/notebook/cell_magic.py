@@ -88,7 +88,7 @@ class Functions:
         handle = asked.run(task, args, kwargs, self._line, self._blocks)
         if self._line.says("as"):
             self._names[self._line.get("as")] = handle
-        return None if not handle.done() else asked.value_of(handle)
+        return asked.answer(handle, self._blocks, self._line.says("as"))
 
 
 def _computes(node: ast.stmt) -> bool:

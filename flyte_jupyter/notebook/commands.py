@@ -36,7 +36,7 @@ def run(given: Given, here: Here) -> Any:
     handle = asked.run(task, args, kwargs, line, here.blocks)
     if given.to:
         here.names[BY_NAME["as"].value(given.to)] = handle
-    return asked.value_of(handle) if handle.done() else None
+    return asked.answer(handle, here.blocks, given.to)
 
 
 def show(given: Given, here: Here) -> None:

@@ -112,6 +112,19 @@ def test_a_run_in_the_background_stays_with_its_own_cell(kernel):
     assert second.updates == []
 
 
+@pytest.mark.parametrize(("name", "shown"), [("", 1), ("--as bg", 0)])
+def test_a_run_that_goes_on_without_a_name_is_shown_when_its_cell_ends(kernel, name, shown):
+    kernel.run("%config FlyteMagics.show_after = 60")
+    done = kernel.run(
+        f"%%flyte_task --run 0.3 --background {name}\ndef later(s: float) -> float:\n"
+        "    time.sleep(s)\n    return s"
+    )
+    kernel.run("time.sleep(0.6)")
+
+    assert len([data for data in done.displays if RUN in data]) == shown
+    assert [data["text/plain"][:17] for data in done.updates[-1:]] == ["✓ later succeeded"] * shown
+
+
 def test_a_run_started_in_a_pinned_thread_stays_with_its_own_cell(kernel):
     first = kernel.run(
         "import contextvars\nc = contextvars.copy_context()\n"
