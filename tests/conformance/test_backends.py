@@ -58,12 +58,19 @@ def endpoint(tmp_path_factory):
     made.stop()
 
 
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A store for all tests on Ray: the cluster takes a second and more for each new one."""
+    return tmp_path_factory.mktemp("ray")
+
+
 @pytest.fixture(params=NEAR)
-def place(request):
+def place(request, monkeypatch):
     """The options of a run whose root runs in the place."""
     if request.param == "fake":
         flyte.init(backend=FakeBackend())
     if request.param == "ray":
+        monkeypatch.setenv("FLYTE_JUPYTER_HOME", str(request.getfixturevalue("home")))
         flyte.init(backend=rays.place())
     if request.param in ("endpoint", "hybrid"):
         flyte.init(endpoint=request.getfixturevalue("endpoint").url)
