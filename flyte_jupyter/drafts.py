@@ -38,6 +38,7 @@ def drafted(cls: type[T]) -> type[T]:
     A subclass needs a constructor of its own.
     """
     names: dict[str, Any] = {"draft": draft(cls), "cls": cls, "turn": object.__setattr__, "made": _MADE}
+    names["__name__"] = cls.__module__  # whose code it is, for those who must not cut it in two
     parameters = ", ".join(_parameters(cls, names))
     steps = "\n ".join(map(_step, fields(cls)))  # type: ignore[arg-type] # it is a dataclass
     text = f"def __init__({parameters}):\n turn(self, '__class__', draft)\n {steps}\n self.__class__ = cls"

@@ -42,7 +42,7 @@ def book(cells, magic):
     for cell in cells:
         shown = []
         shell.display_pub = publisher(shown)
-        text = cell if cell.startswith("#plain") else magic + cell
+        text = cell if cell.startswith("#plain") else as_task(cell, magic)
         out, err = io.StringIO(), io.StringIO()
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             result = shell.run_cell(text, store_history=True)
@@ -63,6 +63,12 @@ def book(cells, magic):
         )
     shell.run_line_magic("unload_ext", "flyte_jupyter")
     return record
+
+
+def as_task(cell, magic):
+    """Put the magic's line where it belongs: below ``%%time``."""
+    head, end, rest = cell.partition("\n")
+    return f"{head}{end}{magic}{rest}" if head == "%%time" else magic + cell
 
 
 def clean(text):
