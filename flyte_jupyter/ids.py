@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import struct
 from dataclasses import dataclass, replace
 from itertools import count
 
@@ -10,6 +11,7 @@ from flyte_jupyter.drafts import drafted
 _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 _PAIRS = tuple(a + b for a in _ALPHABET for b in _ALPHABET)
 _WORD = 36**12
+_EIGHT = struct.Struct("<8I")
 
 
 def digest(tag: str, *parts: str | bytes) -> str:
@@ -38,12 +40,12 @@ def base36(number: int) -> str:
 
 
 def random_name(prefix: str = "r") -> str:
-    """Make a name that no other run has: a letter and 16 base-36 characters (80 random bits)."""
+    """Make a name that no other run has: a letter and 16 base-36 characters (over 80 random bits)."""
     pid, seed, counter = _source[0]
     if pid != os.getpid():  # at first, and in a forked child
         pid, seed, counter = _source[0] = (os.getpid(), os.urandom(32), count())
-    number = hashlib.blake2b(b"%d" % next(counter), key=seed, digest_size=10).digest()
-    return prefix + base36(int.from_bytes(number)).rjust(16, "0")
+    found = hashlib.blake2b(b"%d" % next(counter), key=seed, digest_size=32).digest()
+    return prefix + "".join([_PAIRS[number % len(_PAIRS)] for number in _EIGHT.unpack(found)])
 
 
 _source: list[tuple[int, bytes, "count[int]"]] = [(0, b"", count())]
