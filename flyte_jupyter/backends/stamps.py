@@ -3,11 +3,12 @@
 import glob
 import os
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from flyte_jupyter.ids import digest
 from flyte_jupyter.loading import load
@@ -80,50 +81,6 @@ class Absent:
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
-    """The names in a folder."""
-
-    path: str
-    content: str
-
-    @property
-    def words(self) -> str:
-        """What is to be said if they are others now."""
-        return f"there are other files in {self.path} now"
-
-    @classmethod
-    def of(cls, path: str) -> "Listing":
-        """Look into a folder."""
-        return cls(path, _names(path))
-
-    def holds(self) -> bool:
-        """Whether they still are the same."""
-        return _names(self.path) == self.content
-
-
-@dataclass(frozen=True, slots=True)
-class Matches:
-    """The files that a pattern stands for."""
-
-    path: str
-    content: str
-
-    @property
-    def words(self) -> str:
-        """What is to be said if they are others now."""
-        return f"there are other files like {self.path} now"
-
-    @classmethod
-    def of(cls, pattern: str) -> "Matches":
-        """Look for them."""
-        return cls(pattern, _matches(pattern))
-
-    def holds(self) -> bool:
-        """Whether they still are the same."""
-        return _matches(self.path) == self.content
-
-
-@dataclass(frozen=True, slots=True)
 class Here:
     """The working folder, to which paths were relative."""
 
@@ -140,25 +97,78 @@ class Here:
 
 
 @dataclass(frozen=True, slots=True)
-class Variable:
-    """A variable of the environment; its value is not written down, it may be a secret."""
+class _Looked(ABC):
+    """What is looked up by a name, by the digest of what was found."""
 
     name: str
     content: str
+
+    @classmethod
+    def of(cls, name: str) -> Self:
+        """Look it up."""
+        return cls(name, cls._look(name))
+
+    def holds(self) -> bool:
+        """Whether it still is the same."""
+        return self._look(self.name) == self.content
+
+    @staticmethod
+    @abstractmethod
+    def _look(name: str) -> str:
+        """Give the digest of what there is now."""
+
+
+class Listing(_Looked):
+    """The names in a folder."""
+
+    __slots__ = ()
+
+    @property
+    def words(self) -> str:
+        """What is to be said if they are others now."""
+        return f"there are other files in {self.name} now"
+
+    @staticmethod
+    def _look(name: str) -> str:
+        try:
+            return digest("folder", *sorted(one for one in os.listdir(name) if one not in _TOOLS))  # noqa: PTH208 - as it was
+        except OSError:
+            return ""
+
+
+class Matches(_Looked):
+    """The files that a pattern stands for."""
+
+    __slots__ = ()
+
+    @property
+    def words(self) -> str:
+        """What is to be said if they are others now."""
+        return f"there are other files like {self.name} now"
+
+    @staticmethod
+    def _look(name: str) -> str:
+        return digest("pattern", *sorted(glob.iglob(name, recursive=True)))  # noqa: PTH207 - as it is given
+
+
+class Variable(_Looked):
+    """A variable of the environment; its value is not written down, it may be a secret."""
+
+    __slots__ = ()
 
     @property
     def words(self) -> str:
         """What is to be said if it is another one now."""
         return f"the environment variable {self.name} has changed"
 
-    @classmethod
-    def of(cls, name: str) -> "Variable":
-        """Look at a variable."""
-        return cls(name, _value(name))
+    @staticmethod
+    def _look(name: str) -> str:
+        return digest("variable", os.environ[name]) if name in os.environ else ""
 
-    def holds(self) -> bool:
-        """Whether it still is the same."""
-        return _value(self.name) == self.content
+
+def changed(stamps: Iterable[Stamp]) -> str:
+    """Say what is not any more as it was; empty if all is."""
+    return next((stamp.words for stamp in stamps if not stamp.holds()), "")
 
 
 def plain(stamps: Iterable[Any]) -> list[tuple[Any, ...]]:
@@ -183,21 +193,6 @@ def look(path: str) -> File | Absent | None:
         return File(path, facts.st_size, facts.st_mtime_ns if settled else 0, _hash(path))
     except (OSError, ValueError):
         return None
-
-
-def _names(path: str) -> str:
-    try:
-        return digest("folder", *sorted(name for name in os.listdir(path) if name not in _TOOLS))  # noqa: PTH208 - as it was
-    except OSError:
-        return ""
-
-
-def _matches(pattern: str) -> str:
-    return digest("pattern", *sorted(glob.iglob(pattern, recursive=True)))  # noqa: PTH207 - as it is given
-
-
-def _value(name: str) -> str:
-    return digest("variable", os.environ[name]) if name in os.environ else ""
 
 
 def _hash(path: str) -> str:

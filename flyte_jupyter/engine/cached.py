@@ -9,7 +9,7 @@ from typing import Any
 
 from flyte_jupyter.backends.base import Backend
 from flyte_jupyter.backends.reads import Reads, take
-from flyte_jupyter.backends.stamps import Stamp, of_plain, plain
+from flyte_jupyter.backends.stamps import Stamp, changed, of_plain, plain
 from flyte_jupyter.engine import unkept
 from flyte_jupyter.engine.keeping import Found, Kept, packed
 from flyte_jupyter.errors import StoreError, TypeTransformerFailedError
@@ -163,11 +163,6 @@ def stamps_of(entry: Entry) -> list[Stamp]:
     """Give what was read outside of the inputs when a result was made."""
     read = entry.parts.get("read")
     return of_plain(read) if read else []
-
-
-def changed(read: list[Stamp]) -> str:
-    """Say what is not any more as it was read; empty if all is."""
-    return next((stamp.words for stamp in read if not stamp.holds()), "")
 
 
 def version_of(task: TaskSpec, variables: Mapping[str, str] = _EMPTY) -> str:

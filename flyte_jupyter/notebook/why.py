@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from flyte_jupyter.engine.cached import changed, explain, input_digests, key_of, stamps_of, version_of
+from flyte_jupyter.backends.stamps import changed
+from flyte_jupyter.engine.cached import explain, input_digests, key_of, stamps_of, version_of
 from flyte_jupyter.engine.unkept import NOT_KEPT
 from flyte_jupyter.ids import ActionID
 from flyte_jupyter.notebook.render.text import ago, plural

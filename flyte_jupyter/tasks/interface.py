@@ -13,6 +13,7 @@ from flyte_jupyter.errors import (
     TypeTransformerFailedError,
 )
 from flyte_jupyter.ids import digest
+from flyte_jupyter.tasks.refusing import check_named
 from flyte_jupyter.types.engine import TypeEngine, to_literal, to_python_value
 from flyte_jupyter.types.literal import Literal, Literals
 from flyte_jupyter.types.newest import newest
@@ -81,8 +82,9 @@ class Interface:
             NameError: an annotation names something that is not defined yet.
         """
         signature = inspect.signature(func)
+        check_named(signature, name)
         hints = _hints(func, name)
-        inputs = tuple(_parameter(p, hints, name) for p in signature.parameters.values())
+        inputs = tuple(_parameter(p, hints) for p in signature.parameters.values())
         returned = hints.get("return", EMPTY if signature.return_annotation is EMPTY else None)
         outputs, result = _outputs(returned, name)
         return cls(name, signature, inputs, outputs, result)
@@ -213,11 +215,7 @@ def _hints(func: Callable[..., Any], name: str) -> dict[str, Any]:
         raise DefinitionError(f"{name}: an annotation is not a type: {error}") from None
 
 
-def _parameter(p: inspect.Parameter, hints: Mapping[str, Any], task: str) -> Parameter:
-    if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD):
-        raise DefinitionError(
-            f"{task}: parameter {p} has no fixed name; a task's inputs are named one by one"
-        )
+def _parameter(p: inspect.Parameter, hints: Mapping[str, Any]) -> Parameter:
     kind = hints.get(p.name, Any)
     if p.default is None and kind is not Any:
         kind = kind | None if isinstance(kind, type) else typing.Optional[kind]  # noqa: UP045 - any form

@@ -39,6 +39,15 @@ def check(func: Callable[..., Any], signature: inspect.Signature, name: str) -> 
             f"{name}: {method} is a method, and a task is called without an object; write a function outside "
             "of the class that takes the object, or what it needs of it, as an input"
         )
+    check_named(signature, name)
+
+
+def check_named(signature: inspect.Signature, name: str) -> None:
+    """Refuse inputs without names.
+
+    Raises:
+        DefinitionError: there is ``*args`` or ``**kwargs``.
+    """
     variadic = next((p for p in signature.parameters.values() if p.kind in _VARIADIC), None)
     if variadic is not None:
         raise DefinitionError(f"{name}: parameter {variadic} has no fixed name; name each input of a task")

@@ -7,6 +7,7 @@ from weakref import WeakSet
 
 from flyte_jupyter.blobs import BlobStore
 from flyte_jupyter.errors import DefinitionError, RestrictedTypeError, TypeTransformerFailedError
+from flyte_jupyter.ids import address
 from flyte_jupyter.loading import load, on_thread
 from flyte_jupyter.types.codec import Builder, Codec, misfit, name_of
 from flyte_jupyter.types.dispatch import builder_of
@@ -41,10 +42,6 @@ def twin(function: Callable[P, R_co]) -> "Twin[P, R_co]":
     return cast("Twin[P, R_co]", function)
 
 
-_identity = object.__hash__
-"""What ``id`` tells in another form. Each call of that one is told to whoever listens to opened files."""
-
-
 class _Registry:
     """Transformers by type, and codecs of the types that were met.
 
@@ -74,7 +71,7 @@ class _Registry:
         if len(self.by_identity) > _LIMIT:
             self.by_identity.clear()
         self.by_key[key] = (python_type, codec)
-        self.by_identity[_identity(python_type)] = (python_type, codec)
+        self.by_identity[address(python_type)] = (python_type, codec)
 
     def meet(self, python_type: Any) -> None:
         """Notice a class that is defined anew."""
@@ -98,7 +95,7 @@ def use_builder(python_type: type, builder: Builder) -> None:
 
 def codec(python_type: Any) -> Codec:
     """Compile a type, or find what it was compiled to."""
-    found = _registry.by_identity.get(_identity(python_type))
+    found = _registry.by_identity.get(address(python_type))
     if found is not None and found[0] is python_type:
         return found[1]
     return _codec(python_type)

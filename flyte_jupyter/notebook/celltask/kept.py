@@ -8,6 +8,7 @@ from functools import cached_property
 from types import FunctionType, ModuleType
 from typing import Any
 
+from flyte_jupyter.backends import stamps
 from flyte_jupyter.backends.stamps import Stamp
 from flyte_jupyter.notebook.celltask import pickling, replay, surroundings, views
 from flyte_jupyter.notebook.celltask.contents import code_of, data_digest, holdings
@@ -152,9 +153,8 @@ def check(bundle: Bundle, *, seeded: bool) -> None:
     Raises:
         NotKept: something is another one now.
     """
-    for stamp in bundle.files:
-        if not stamp.holds():
-            raise NotKept(stamp.words)
+    if change := stamps.changed(bundle.files):
+        raise NotKept(change)
     # Where nobody asks for the same numbers again, any are as good as the first ones.
     if (seeded or bundle.seeded) and not surroundings.is_where(bundle.drawn):
         raise NotKept("its random numbers begin elsewhere")

@@ -3,13 +3,11 @@
 import base64
 import html
 from collections.abc import Iterable
-from functools import lru_cache
 
 from flyte_jupyter.notebook.render.text import clean
 
 _EMPTY = frozenset({"br", "hr", "img", "col", "wbr", "meta"})
 _SAFE_SOURCE = "data:image/"
-_LONG = 200
 
 
 class Html(str):
@@ -23,10 +21,7 @@ class Html(str):
 
 def escape(value: object) -> Html:
     """Turn any value into markup that shows it; markup stays as it is."""
-    if isinstance(value, Html):
-        return value
-    text = clean(value)
-    return Html(text if text.isalnum() else html.escape(text))
+    return value if isinstance(value, Html) else Html(html.escape(clean(value)))
 
 
 def join(parts: Iterable[object], between: str = "") -> Html:
@@ -44,26 +39,18 @@ def tag(name: str, *children: object, **attributes: object) -> Html:
     Raises:
         ValueError: the attribute could carry code or a foreign address.
     """
-    start = f"<{name}{''.join([_attribute(k, v) for k, v in attributes.items()])}>"
+    start = f"<{name}{''.join(_attribute(k, v) for k, v in attributes.items())}>"
     if name in _EMPTY:
         return Html(start)
     return Html(f"{start}{join(children)}</{name}>")
 
 
 def _attribute(name: str, value: object) -> str:
-    # Most are styles, the same ones again and again.
-    return _repeated(name, value) if type(value) is str and len(value) < _LONG else _written(name, value)
-
-
-def _written(name: str, value: object) -> str:
     if value is None or value is False:
         return ""
     if name == "href" or name.startswith("on") or (name == "src" and not str(value).startswith(_SAFE_SOURCE)):
         raise ValueError(f"attribute {name}={str(value)[:40]!r} may not be written; images by value only")
     return f" {name}" if value is True else f' {name}="{html.escape(clean(value))}"'
-
-
-_repeated = lru_cache(512)(_written)
 
 
 def picture(svg: str, alt: str, width: float, height: float, *, shrinks: bool = True) -> Html:

@@ -4,10 +4,9 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-V = TypeVar("V")
+from flyte_jupyter.ids import address
 
-_identity = object.__hash__
-"""What ``id`` tells in another form. Each call of that one is told to whoever listens to opened files."""
+V = TypeVar("V")
 
 
 class Held:
@@ -25,12 +24,12 @@ class Held:
 
     def get(self, key: object) -> Any:
         """Give what was kept for this very object, or None."""
-        found = self._items.get(_identity(key))
+        found = self._items.get(address(key))
         return found[1] if found is not None and found[0] is key else None
 
     def put(self, key: object, value: V) -> V:
         """Keep a result; the object is held too, so that its identity cannot be given to another."""
-        self._items[_identity(key)] = (key, value)
+        self._items[address(key)] = (key, value)
         while len(self._items) > self._room:
             self._items.popitem(last=False)
         return value
